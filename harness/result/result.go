@@ -1,0 +1,154 @@
+// Package result is the vocabulary of a run: the messages that the engine emits and every output reads. A stream is
+// newline-delimited JSON, one Message a line; it stays valid with all progress messages removed.
+//
+// The package imports nothing of the project and does no work: no processes, no policy, no output format but the
+// stream's own encoding.
+package result
+
+import "context"
+
+// ProtocolVersion is the version of the message stream: it changes when a reader of the former one would misread it.
+const ProtocolVersion = 1
+
+// Message is one line of the stream. Exactly one field is set.
+type Message struct {
+	Config   *Config   `json:"config,omitempty"`
+	Plan     *Plan     `json:"plan,omitempty"`
+	Progress *Progress `json:"progress,omitempty"`
+	Finding  *Finding  `json:"finding,omitempty"`
+	Test     *Test     `json:"test,omitempty"`
+	Summary  *Summary  `json:"summary,omitempty"`
+}
+
+// A Handler receives the messages of a run in order: the config first, the summary last. An error stops the run.
+type Handler interface {
+	Handle(context.Context, Message) error
+}
+
+// Config is the first message of a stream: what ran, with what.
+type Config struct {
+	RunID           string   `json:"run_id"`
+	Tool            string   `json:"tool"` // cgogrind's version
+	ProtocolVersion int      `json:"protocol_version"`
+	Go              string   `json:"go"`       // for example "go1.26.8"
+	Valgrind        string   `json:"valgrind"` // for example "3.19.0"
+	Runtime         Runtime  `json:"runtime"`
+	Allocator       string   `json:"allocator"` // "system"
+	Command         []string `json:"command"`   // cgogrind's own command line
+	Dir             string   `json:"dir"`       // its working directory
+}
+
+// Runtime says which Go runtime the test binaries were built with.
+type Runtime string
+
+// The runtimes.
+const (
+	Instrumented Runtime = "instrumented"
+	Stock        Runtime = "stock"
+)
+
+// Plan announces the tests that a package will run, so that a lost one is noticed. A package has one Plan for each
+// process that runs it; subtests are not planned.
+type Plan struct {
+	Package string   `json:"package"`
+	Tests   []string `json:"tests"`
+	// Command is the command line of memcheck and the test binary.
+	Command []string `json:"command,omitempty"`
+}
+
+// Progress is text for people. A stream stays valid with all of these removed.
+type Progress struct {
+	Package string `json:"package,omitempty"`
+	Text    string `json:"text"`
+}
+
+// Finding is one defect: what memcheck reported, the tests that hit it, and what was decided about it.
+type Finding struct {
+	Fingerprint string      `json:"fingerprint"`
+	Kind        string      `json:"kind"` // as valgrind spells it
+	Package     string      `json:"package"`
+	Test        string      `json:"test"`  // the first
+	Tests       []string    `json:"tests"` // all that hit it
+	Disposition Disposition `json:"disposition"`
+	Message     string      `json:"message"`
+	Blame       *Frame      `json:"blame,omitempty"`
+	Stacks      []Stack     `json:"stacks"`
+	Count       uint64      `json:"count"`
+	Bytes       uint64      `json:"bytes,omitempty"`  // leaked
+	Blocks      uint64      `json:"blocks,omitempty"` // leaked
+	Hint        string      `json:"hint,omitempty"`
+	Repro       string      `json:"repro,omitempty"`
+}
+
+// Disposition is what was decided about a finding.
+type Disposition string
+
+// The dispositions. Only New makes a test fail.
+const (
+	New        Disposition = "new"
+	Known      Disposition = "known"
+	Suppressed Disposition = "suppressed"
+	Expected   Disposition = "expected"
+)
+
+// Stack is one of a finding's stacks, innermost frame first. The first has no label; the others say what they are:
+// "block was free'd at", "block was alloc'd at", …
+type Stack struct {
+	Label  string  `json:"label,omitempty"`
+	Frames []Frame `json:"frames"`
+}
+
+// Frame is a place in the program. Any field may be missing.
+type Frame struct {
+	Function string `json:"function,omitempty"`
+	File     string `json:"file,omitempty"` // the whole path, as the compiler saw it
+	Line     int    `json:"line,omitempty"`
+	Object   string `json:"object,omitempty"` // the file that holds the code
+	Lang     Lang   `json:"lang,omitempty"`
+	Source   string `json:"source,omitempty"` // the line's text, trimmed
+}
+
+// Lang is the language that a frame was written in.
+type Lang string
+
+// The languages that are told apart; others are left empty.
+const (
+	C  Lang = "c"
+	Go Lang = "go"
+)
+
+// Test is the verdict on one test.
+type Test struct {
+	Package  string  `json:"package"`
+	Name     string  `json:"name"`
+	Verdict  Verdict `json:"verdict"`
+	Reason   string  `json:"reason,omitempty"`
+	ElapsedS float64 `json:"elapsed_s"`
+	Findings int     `json:"findings,omitempty"`
+	Output   string  `json:"output,omitempty"` // its tail, when not passed
+	Repro    string  `json:"repro,omitempty"`
+}
+
+// Verdict is how a test ended.
+type Verdict string
+
+// The verdicts. Inconclusive means that the evidence is incomplete; it is never a pass.
+const (
+	Pass         Verdict = "pass"
+	Fail         Verdict = "fail"
+	Inconclusive Verdict = "inconclusive"
+	Skip         Verdict = "skip"
+)
+
+// Summary is the last message of a stream. A stream without one is truncated and never a pass.
+type Summary struct {
+	Passed       int     `json:"passed"`
+	Failed       int     `json:"failed"`
+	Inconclusive int     `json:"inconclusive"`
+	Skipped      int     `json:"skipped"`
+	Findings     int     `json:"findings"`
+	New          int     `json:"new"`
+	Known        int     `json:"known"`
+	Suppressed   int     `json:"suppressed"`
+	ElapsedS     float64 `json:"elapsed_s"`
+}
