@@ -73,12 +73,32 @@ type Finding struct {
 	Message     string      `json:"message"`
 	Blame       *Frame      `json:"blame,omitempty"`
 	Stacks      []Stack     `json:"stacks"`
-	Count       uint64      `json:"count"`
+	Attribution Attribution `json:"attribution,omitempty"`
+	Count       uint64      `json:"count"`            // how often it happened, as far as memcheck counted
 	Bytes       uint64      `json:"bytes,omitempty"`  // leaked
 	Blocks      uint64      `json:"blocks,omitempty"` // leaked
 	Hint        string      `json:"hint,omitempty"`
 	Repro       string      `json:"repro,omitempty"`
 }
+
+// Attribution says how the tests of a finding were found. Where several ways agree, it is the first of them.
+type Attribution string
+
+// The attributions, from the surest to the vaguest.
+const (
+	ByIdentity Attribution = "identity" // the instrumented runtime put the test's identity into the stack
+	ByStack    Attribution = "stack"    // the test's function is in the stack
+	ByRunning  Attribution = "running"  // no other test was running
+	OneOf      Attribution = "one of"   // one of the tests named: they ran side by side
+	Outside    Attribution = "outside"  // no test was running: the test is one of the names in brackets
+)
+
+// The names that stand for what happens in a package outside its tests.
+const (
+	Setup    = "[setup]"         // before its first test: package initialisation, TestMain
+	Between  = "[between tests]" // when no test was running, and more were to come
+	Teardown = "[teardown]"      // after its last test, the leak check at the exit included
+)
 
 // Disposition is what was decided about a finding.
 type Disposition string
@@ -104,8 +124,11 @@ type Frame struct {
 	File     string `json:"file,omitempty"` // the whole path, as the compiler saw it
 	Line     int    `json:"line,omitempty"`
 	Object   string `json:"object,omitempty"` // the file that holds the code
-	Lang     Lang   `json:"lang,omitempty"`
-	Source   string `json:"source,omitempty"` // the line's text, trimmed
+	// Offset is set where Function is empty: the offset of the code in its page of the object. More is not known from
+	// a report, as load addresses differ from run to run; pages do not.
+	Offset uint64 `json:"offset,omitempty"`
+	Lang   Lang   `json:"lang,omitempty"`
+	Source string `json:"source,omitempty"` // the line's text, trimmed
 }
 
 // Lang is the language that a frame was written in.
@@ -124,8 +147,8 @@ type Test struct {
 	Verdict  Verdict `json:"verdict"`
 	Reason   string  `json:"reason,omitempty"`
 	ElapsedS float64 `json:"elapsed_s"`
-	Findings int     `json:"findings,omitempty"`
-	Output   string  `json:"output,omitempty"` // its tail, when not passed
+	Findings int     `json:"findings,omitempty"` // new and expected ones that it hit
+	Output   string  `json:"output,omitempty"`   // its tail, when not passed
 	Repro    string  `json:"repro,omitempty"`
 }
 

@@ -1,0 +1,61 @@
+package result
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// Fingerprint identifies a defect by its kind and the frames that make it what it is: usually those of the failing
+// stack from the innermost to the code under test. What changes without the defect changing has no part in it:
+// addresses, line numbers, folders, cgo's hash of the package, the numbers of closures and of compiler clones. A
+// frame's source tells two places in one function apart. It is 16 hexadecimal digits.
+func Fingerprint(kind string, stacks []Stack) string {
+	h := sha256.New()
+	writeField(h, kind)
+	for _, s := range stacks {
+		writeField(h, "") // a function is never empty: this begins a stack
+		for _, f := range s.Frames {
+			writeField(h, frameIdentity(f))
+			writeField(h, strings.Join(strings.Fields(f.Source), " "))
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// writeField writes s with its length before it, so that fields cannot run into each other.
+func writeField(w io.Writer, s string) { fmt.Fprintf(w, "%d:%s", len(s), s) }
+
+func frameIdentity(f Frame) string {
+	if f.Function == "" {
+		if f.Object == "" {
+			return "?"
+		}
+		return fmt.Sprintf("%s+%#x", path.Base(f.Object), f.Offset)
+	}
+	name := f.Function
+	for _, r := range symbolNoise {
+		name = r.pattern.ReplaceAllString(name, r.with)
+	}
+	return name
+}
+
+// symbolNoise is what is in a symbol's name and not in the source.
+var symbolNoise = []struct {
+	pattern *regexp.Regexp
+	with    string
+}{
+	// cgo: _cgo_0123456789ab_Cfunc_free, _cgoexp_0123456789ab_callback
+	{regexp.MustCompile(`\b(_cgo|_cgoexp)_[0-9a-f]{12}_`), "${1}_"},
+	// Go: pkg.TestX.func2.1, pkg.f.gowrap1, pkg.f.deferwrap2, pkg.f-range1, pkg.init.0: counted from the file's beginning
+	{regexp.MustCompile(`\.(func|gowrap|deferwrap)[0-9]+((\.[0-9]+)*)`), ".$1"},
+	{regexp.MustCompile(`-range[0-9]+`), "-range"},
+	{regexp.MustCompile(`\.init\.[0-9]+`), ".init"},
+	// gcc: clones of a function; glibc: symbol versions
+	{regexp.MustCompile(`\.(constprop|isra|part|cold|lto_priv)(\.[0-9]+)*`), ""},
+	{regexp.MustCompile(`@@?[A-Z][A-Za-z0-9_.]*$`), ""},
+}
