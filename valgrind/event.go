@@ -1,3 +1,11 @@
+// Package valgrind reads what memcheck says: the XML protocol of --xml=yes, versions 4, 5 and 6, as a stream of events.
+//
+// Input is a report, whole, damaged or still being written; output is one value for each top-level element, in
+// document order, and at the end an error that tells how and where the report stopped making sense. The package starts
+// no processes and judges nothing but completeness: see Completeness.
+//
+// The format is documented in valgrind's docs/internals/xml-output-protocol4.txt, …5.txt and …6.txt. What real reports
+// do beyond it (texts that are not escaped, stray elements, bytes that XML forbids) is accepted; testdata has samples.
 package valgrind
 
 // An Event is one top-level item of a report, in document order. Its dynamic type is one of Header, Status, Error,
@@ -34,9 +42,10 @@ type Error struct {
 	What   Text
 	// Sections are the stacks in document order, each with the text that introduces it: the first belongs to What
 	// (its Text is empty); the others to the <auxwhat> or <xauxwhat> before them. An auxiliary text without a stack
-	// is a section without frames.
+	// is a section without frames, and a stack without a text of its own one with an empty Text. An error that has
+	// auxiliary texts but no stack for What has an empty first section.
 	Sections []Section
-	// Suppression is the text that --gen-suppressions=all printed, empty if none.
+	// Suppression is the text that --gen-suppressions=all printed, without the white space around it; empty if none.
 	Suppression string
 	// Offset and Line say where the <error> starts in the report: bytes from 0, lines from 1.
 	Offset int64
@@ -48,8 +57,11 @@ type Text struct {
 	Text         string
 	LeakedBytes  uint64
 	LeakedBlocks uint64
-	// FD, File, Dir, LineNumber and ThreadID as far as the x form gives them.
-	FD       int
+	// FD and Path are the file descriptor that the Fd… kinds of protocols 5 and 6 are about, and its file if known.
+	// memcheck puts both beside the <what>, not into it. For other kinds they are zero.
+	FD   int
+	Path string
+	// File, Dir, Line and ThreadID as far as the x form gives them.
 	File     string
 	Dir      string
 	Line     int
@@ -72,11 +84,12 @@ type Frame struct {
 	Line     int
 }
 
-// ClientMessage is <clientmsg>: what the program printed with VALGRIND_PRINTF.
+// ClientMessage is <clientmsg>: what the program printed with VALGRIND_PRINTF or VALGRIND_PRINTF_BACKTRACE.
 type ClientMessage struct {
 	TID    int
 	Thread string
-	Text   string
+	Text   string  // without the white space at its end, to which memcheck adds
+	Stack  []Frame // with VALGRIND_PRINTF_BACKTRACE only
 }
 
 // FatalSignal is <fatal_signal>.
@@ -85,9 +98,9 @@ type FatalSignal struct {
 	Thread string
 	Signal int
 	Name   string // "SIGSEGV"
-	Code   int
-	Event  string
-	Addr   string
+	Code   int    // si_code, negative for a signal that a process sent with tgkill or sigqueue
+	Event  string // "Access not within mapped region", empty if memcheck has no words for the code
+	Addr   string // si_addr in hexadecimal, empty if the signal has none
 	Stack  []Frame
 }
 
