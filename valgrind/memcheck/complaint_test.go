@@ -1,0 +1,69 @@
+package memcheck
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestComplaints(t *testing.T) {
+	for _, c := range []struct {
+		name, in string
+		want     []Complaint
+	}{
+		{"nothing", "hello\n==12== Command: ./a\n==12== ERROR SUMMARY: 1 errors\n", nil},
+		{"abort", "\nMemcheck: mc_leakcheck.c:2141 (vgMemCheck_detect_memory_leaks): the 'impossible' happened.\n\nhost stacktrace:\n",
+			[]Complaint{{Aborted, 0, "Memcheck: mc_leakcheck.c:2141 (vgMemCheck_detect_memory_leaks): the 'impossible' happened."}}},
+		{"abort, two lines", "valgrind: the 'impossible' happened:\n   Max number of threads is too low\nmore\n",
+			[]Complaint{{Aborted, 0, "valgrind: the 'impossible' happened: Max number of threads is too low"}}},
+		{"assertion", "valgrind: m_libcfile.c:66 (vgPlain_safe_fd): Assertion 'newfd >= VG_(fd_hard_limit)' failed.\n",
+			[]Complaint{{Aborted, 0, "valgrind: m_libcfile.c:66 (vgPlain_safe_fd): Assertion 'newfd >= VG_(fd_hard_limit)' failed."}}},
+		{"internal error", "--77-- VALGRIND INTERNAL ERROR: Valgrind received a signal 11 (SIGSEGV) - exiting\n",
+			[]Complaint{{Aborted, 77, "VALGRIND INTERNAL ERROR: Valgrind received a signal 11 (SIGSEGV) - exiting"}}},
+		{"descriptors", "--184100:0:libcfile Valgrind: FATAL: Private file creation failed.\n   The current file descriptor limit is 1073741804.\n",
+			[]Complaint{{StartupFailed, 184100, "Valgrind: FATAL: Private file creation failed."}}},
+		{"memory", "==9314==     Valgrind's memory management: out of memory:\n==9314==        newSuperblock's request for 4194304 bytes failed.\n",
+			[]Complaint{{OutOfMemory, 9314, "Valgrind's memory management: out of memory: newSuperblock's request for 4194304 bytes failed."}}},
+		{"tool", "valgrind: failed to start tool 'memcheck' for platform 'amd64-linux': No such file or directory\n",
+			[]Complaint{{StartupFailed, 0, "valgrind: failed to start tool 'memcheck' for platform 'amd64-linux': No such file or directory"}}},
+		{"redirection", "valgrind:  Fatal error at startup: a function redirection\nvalgrind:  which is mandatory for this platform-tool combination\n",
+			[]Complaint{{StartupFailed, 0, "valgrind:  Fatal error at startup: a function redirection"}}},
+		{"report", "valgrind: Cannot create XML file '/nonexistent/x.6860': No such file or directory\n",
+			[]Complaint{{StartupFailed, 0, "valgrind: Cannot create XML file '/nonexistent/x.6860': No such file or directory"}}},
+		{"option", "valgrind: Unknown option: --nosuch\nvalgrind: Use --help for more information or consult the user manual.\n",
+			[]Complaint{{BadOption, 0, "valgrind: Unknown option: --nosuch"}}},
+		{"suppressions", "==6857== FATAL: in suppressions file \"bad.supp\" near line 2:\n==6857==    unknown tool suppression type\n==6857== exiting now.\n",
+			[]Complaint{{BadSuppression, 6857, "FATAL: in suppressions file \"bad.supp\" near line 2: unknown tool suppression type"}}},
+		{"program", "valgrind: ./nosuch: No such file or directory\n",
+			[]Complaint{{BadProgram, 0, "valgrind: ./nosuch: No such file or directory"}}},
+		{"time stamps", "==00:00:00:01.234 55== FATAL: can't open suppressions file \"nope\"\n",
+			[]Complaint{{BadSuppression, 55, "FATAL: can't open suppressions file \"nope\""}}},
+		{"no line feed at the end", "noise\nvalgrind: Bad option: --num-callers=501",
+			[]Complaint{{BadOption, 0, "valgrind: Bad option: --num-callers=501"}}},
+		{"invalid bytes", "\xff\x00\nvalgrind: Bad option: \xfe\n", []Complaint{{BadOption, 0, "valgrind: Bad option: \uFFFD"}}},
+		{"a program's own words", "FATAL: cannot mount\nsqlite: the disk is full: No such file or directory\n", nil},
+		{"long lines", strings.Repeat("x", 3*maxComplaintLine) + "valgrind: Bad option: -x\nvalgrind: Bad option: -y\n",
+			[]Complaint{{BadOption, 0, "valgrind: Bad option: -y"}}},
+	} {
+		for _, size := range []int{1, 7, len(c.in)} {
+			var got complaints
+			for piece := range slices.Chunk([]byte(c.in), size) {
+				got.write(piece)
+			}
+			got.endLine()
+			if !slices.Equal(got.found, c.want) {
+				t.Errorf("%s, in pieces of %d:\n got %+v\nwant %+v", c.name, size, got.found, c.want)
+			}
+		}
+	}
+}
+
+func TestComplaintsAreBounded(t *testing.T) {
+	var got complaints
+	for range 3 * maxComplaints {
+		got.write([]byte("valgrind: the 'impossible' happened:\n  again\n"))
+	}
+	if len(got.found) != maxComplaints || cap(got.line) > 2*maxComplaintLine {
+		t.Errorf("%d complaints, line buffer of %d bytes", len(got.found), cap(got.line))
+	}
+}
