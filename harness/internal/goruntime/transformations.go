@@ -1,0 +1,273 @@
+package goruntime
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// A transformation is one change to Go's sources.
+type transformation struct {
+	Name string
+	// Why says which false error or blind spot it removes.
+	Why   string
+	arch  []string // empty for all
+	apply func(*tree) error
+}
+
+// transformations in the order in which they are applied.
+var transformations = []transformation{
+	{
+		Name: "memory model",
+		Why: "The runtime's own description of its memory to memcheck makes the leak check abort (blocks overlap), " +
+			"breaks for objects that straddle two arenas, and leaves free slots addressable.",
+		apply: func(t *tree) error {
+			src, err := t.read("runtime/valgrind.go")
+			if err != nil {
+				return err
+			}
+			for _, f := range []string{"valgrindClientRequest", "valgrindRegisterStack", "valgrindDeregisterStack",
+				"valgrindChangeStack", "valgrindMalloc", "valgrindFree", "valgrindCreateMempool", "valgrindMempoolMalloc",
+				"valgrindMempoolFree", "valgrindMakeMemUndefined", "valgrindMakeMemDefined", "valgrindMakeMemNoAccess"} {
+				if !strings.Contains(src.text, "\nfunc "+f+"(") {
+					return t.fail(src.name, "there is no function %s", f)
+				}
+			}
+			if n := strings.Count(src.text, "\nfunc "); n != 12 {
+				return t.fail(src.name, "it has %d functions, not the 12 that are known", n)
+			}
+			src.text = file("runtime/valgrind.go")
+			return nil
+		},
+	},
+	{
+		Name: "arena growth",
+		Why:  "Memory that an arena grows by becomes addressable with mmap, before it holds anything.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/mheap.go", func(g *goFile) {
+				f := g.fn("(*mheap).grow")
+				f.stmt("sysMap(unsafe.Pointer(h.curArena.base), size,").
+					after("if valgrindenabled { valgrindMakeMemNoAccess(unsafe.Pointer(h.curArena.base), size) }")
+				f.stmt("sysMap(unsafe.Pointer(v), nBase-v,").
+					after("if valgrindenabled { valgrindMakeMemNoAccess(unsafe.Pointer(v), nBase-v) }")
+			})
+		},
+	},
+	{
+		Name: "slots",
+		Why:  "The allocator clears a slot before it announces the object: false InvalidWrite, in large objects too.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/malloc.go", func(g *goFile) {
+				for _, f := range []string{"mallocgcSmallNoscan", "mallocgcSmallScanNoHeader", "mallocgcSmallScanHeader"} {
+					g.fn(f).stmt("x := unsafe.Pointer(v)").after("if valgrindenabled { cgogrindSlot(x, span) }")
+				}
+				g.fn("mallocgcLarge").stmt("x := unsafe.Pointer(span.base())").
+					after("if valgrindenabled { cgogrindSlot(x, span) }")
+			})
+		},
+	},
+	{
+		Name: "tiny allocator",
+		Why:  "It announces pieces of a slot of which sweeping takes back only the first.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/malloc.go", func(g *goFile) {
+				g.fn("mallocgc").stmt("if size < maxTinySize").cond("!valgrindenabled && ")
+			})
+		},
+	},
+	{
+		Name: "red zones",
+		Why:  "Slots are packed: C code that runs off the end of a Go slice or string lands in its neighbour.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/malloc.go", func(g *goFile) {
+				f := g.fn("mallocgc")
+				f.stmt("if asanenabled { asanRZ = redZoneSize(size)").
+					after("if valgrindenabled { asanRZ = cgogrindRedZone(size, typ); size += asanRZ }")
+				f.stmt("valgrindMalloc(x, size-asanRZ)").replace("cgogrindObject(x, size-asanRZ, elemsize, typ)")
+			})
+		},
+	},
+	{
+		Name: "sweeping",
+		Why: "The loop that takes back dead objects never runs for valgrind, and takes objects behind a malloc header " +
+			"at the wrong address.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/mgcsweep.go", func(g *goFile) {
+				f := g.fn("(*sweepLocked).sweep")
+				f.stmt("if traceAllocFreeEnabled() || debug.clobberfree != 0 || raceenabled || msanenabled || asanenabled {").
+					cond("valgrindenabled || ")
+				f.stmt("valgrindFree(unsafe.Pointer(x))").replace("cgogrindSwept(x, s)")
+			})
+		},
+	},
+	{
+		Name: "goroutine stacks",
+		Why: "Stacks that are blocks count as lost or found in the leak check, and overlap with what is announced for " +
+			"the lists of free stacks.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/stack.go", func(g *goFile) {
+				link := "valgrindMalloc(unsafe.Pointer(x.ptr()), unsafe.Sizeof(x.ptr()))"
+				g.fn("stackpoolalloc").stmt(link).replace("")
+				a := g.fn("stackalloc")
+				a.stmt("valgrindFree(unsafe.Pointer(x.ptr()))").replace("")
+				a.stmt("valgrindMalloc(v, uintptr(n))").replace("valgrindMakeMemUndefined(v, uintptr(n))")
+				f := g.fn("stackfree")
+				f.stmt("valgrindFree(v)").replace("cgogrindStackFreed(v, n)")
+				for _, s := range f.stmts(2, link) {
+					s.replace("")
+				}
+			})
+		},
+	},
+	{
+		Name: "hash functions",
+		Why:  "The AES hash reads whole 16 bytes around short keys.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/alg.go", func(g *goFile) {
+				f := g.fn("alginit")
+				f.stmt(`if (GOARCH == "386" || GOARCH == "amd64") &&`).cond("!valgrindenabled && ")
+				f.stmt(`if GOARCH == "arm64" &&`).cond("!valgrindenabled && ")
+			})
+		},
+	},
+	{
+		Name: "exact byte functions",
+		Why: "Assembly in internal/bytealg reads past what it was given, by design: the bits of the missing bytes are " +
+			"undefined, and the taint spreads to whatever uses the result.",
+		apply: exactByteFunctions,
+	},
+	{
+		Name: "exact memequal",
+		Why:  "memequal reads eight bytes where fewer than eight are compared.",
+		arch: []string{"amd64"},
+		apply: func(t *tree) error {
+			return t.asmReplace("internal/bytealg/equal_amd64.s", "memeqbody<>", []string{
+				"small:", "CMPQ BX, $0", "JEQ equal", "LEAQ 0(BX*8), CX", "NEGQ CX", "CMPB SI, $0xf8", "JA si_high",
+				"MOVQ (SI), SI", "JMP si_finish", "si_high:", "MOVQ -8(SI)(BX*1), SI", "SHRQ CX, SI", "si_finish:",
+				"CMPB DI, $0xf8", "JA di_high", "MOVQ (DI), DI", "JMP di_finish", "di_high:", "MOVQ -8(DI)(BX*1), DI",
+				"SHRQ CX, DI", "di_finish:", "SUBQ SI, DI", "SHLQ CX, DI", "equal:", "SETEQ AX", "RET",
+			}, file("internal/bytealg/memequal_amd64.s"))
+		},
+	},
+	{
+		Name: "identity",
+		Why:  "memcheck folds what looks the same: without a mark in the stack a second test's error has no record.",
+		apply: func(t *tree) error {
+			if err := t.editGo("runtime/runtime2.go", func(g *goFile) {
+				// Into the padding there: the size of g stays what it was.
+				g.field("g", "goroutineProfiled", "cgogrindID uint32")
+			}); err != nil {
+				return err
+			}
+			if err := t.editGo("runtime/proc.go", func(g *goFile) {
+				g.fn("newproc1").stmt("newg.parentGoid = callergp.goid").
+					after("if valgrindenabled { newg.cgogrindID = cgogrindInherit(callergp) }")
+			}); err != nil {
+				return err
+			}
+			for _, f := range []string{"cgogrind.go", "cgogrind_" + t.tc.GOARCH + ".go", "cgogrind_" + t.tc.GOARCH + ".s"} {
+				if err := t.add("runtime/"+f, file("runtime/"+f)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	},
+	{
+		Name: "mirrored stack",
+		Why: "asmcgocall switches stacks, and memcheck's unwinder does not follow: nobody learns which Go code called " +
+			"the C function.",
+		arch: []string{"amd64"},
+		apply: func(t *tree) error {
+			text := strings.NewReplacer(
+				"CGOGRIND_MIRROR_MAX", fmt.Sprint(mirrorMax),
+				"CGOGRIND_MIRROR_END", fmt.Sprint(mirrorEnd),
+			).Replace(file("runtime/asmcgocall_amd64.s"))
+			return t.asmReplace("runtime/asm_amd64.s", "·asmcgocall", []string{
+				"MOVQ SI, g(CX)", "MOVQ (g_sched+gobuf_sp)(SI), SP",
+				"SUBQ $16, SP", "ANDQ $~15, SP", "MOVQ DI, 8(SP)", "MOVQ (g_stack+stack_hi)(DI), DI", "SUBQ DX, DI",
+				"MOVQ DI, 0(SP)", "CALL runtime·asmcgocall_landingpad(SB)",
+				"get_tls(CX)", "MOVQ 8(SP), DI", "MOVQ (g_stack+stack_hi)(DI), SI", "SUBQ 0(SP), SI", "MOVQ DI, g(CX)",
+				"MOVQ SI, SP",
+			}, text)
+		},
+	},
+	{
+		Name: "test marks",
+		Why:  "The stream has to say which test runs.",
+		apply: func(t *tree) error {
+			if err := t.editGo("testing/testing.go", func(g *goFile) {
+				g.field("common", "name", "cgogrindID uint32")
+				r := g.fn("tRunner")
+				r.start(`cgogrindBegin(&t.common, "test")`)
+				r.stmt("t.signal <- signal").before("cgogrindEnd(&t.common)")
+				p := g.fn("(*T).Parallel")
+				p.stmt("t.signal <- true").before("cgogrindPause(&t.common)")
+				p.stmt("t.tstate.waitParallel()").after("cgogrindCont(&t.common)")
+				m := g.fn("(*M).Run")
+				m.start("defer cgogrindDone(m)")
+				m.stmt("testRan, testOk := runTests(").before("cgogrindPlan(m)")
+			}); err != nil {
+				return err
+			}
+			if err := t.editGo("testing/fuzz.go", func(g *goFile) {
+				r := g.fn("fRunner")
+				r.start(`cgogrindBegin(&f.common, "fuzz")`)
+				r.stmt("f.signal <- true").before("cgogrindEnd(&f.common)")
+			}); err != nil {
+				return err
+			}
+			if err := t.editGo("testing/run_example.go", func(g *goFile) {
+				g.fn("runExample").start("defer cgogrindExample(eg.Name)(&ok)")
+			}); err != nil {
+				return err
+			}
+			for _, f := range []string{"cgogrind.go", "cgogrind.s"} {
+				if err := t.add("testing/"+f, file("testing/"+f)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	},
+}
+
+// How much of a goroutine's stack is mirrored, and how many zero bytes end the copy.
+const (
+	mirrorMax = 16 << 10
+	mirrorEnd = 64
+)
+
+// exactByteFunctions puts the pure Go versions of internal/bytealg in the place of the assembly.
+func exactByteFunctions(t *tree) error {
+	dir := "internal/bytealg/"
+	for _, f := range []string{"compare", "count", "index", "indexbyte"} {
+		generic := dir + f + "_generic.go"
+		src, err := t.read(generic)
+		if err != nil {
+			return err
+		}
+		head, rest, ok := strings.Cut(src.text, "//go:build ")
+		_, rest, ok2 := strings.Cut(rest, "\n")
+		if !ok || !ok2 || !strings.Contains(rest, "package bytealg") {
+			return t.fail(generic, "it has no build constraint")
+		}
+		src.text = head + "\n" + rest
+
+		drop := []string{dir + f + "_native.go", dir + f + "_" + t.tc.GOARCH + ".s"}
+		if f == "index" {
+			drop = append(drop, dir+f+"_"+t.tc.GOARCH+".go")
+		}
+		for _, name := range drop {
+			src, err := t.read(name)
+			if err != nil {
+				return err
+			}
+			src.text = "// Replaced by " + path.Base(generic) + ".\n"
+			if strings.HasSuffix(name, ".go") {
+				src.text += "\npackage bytealg\n"
+			}
+		}
+	}
+	return nil
+}
