@@ -214,6 +214,11 @@ func (c Command) commandLine() ([]string, pattern, error) {
 		return nil, pattern{}, fmt.Errorf("program %q: valgrind takes a name that is empty or begins with a dash for an "+
 			"option; give a path", c.Program)
 	}
+	if c.Dir != "" {
+		if _, err := os.Stat(c.Dir); err != nil {
+			return nil, pattern{}, fmt.Errorf("working directory: %w", err)
+		}
+	}
 	options, err := c.Options.Args()
 	if err != nil {
 		return nil, pattern{}, err
