@@ -1,0 +1,136 @@
+package judge
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+)
+
+// identity returns the test that a stack carries: 0 if none. A cgo call of a test's goroutine goes through one of the
+// runtime's call slots, whose number is the identity's low part; a frame in the sled right after it is the high part.
+func (l markLayout) identity(stack []valgrind.Frame) uint64 {
+	if l.callStride == 0 || l.callCount == 0 {
+		return 0
+	}
+	for i, f := range stack {
+		if f.IP < l.callBase || f.IP >= l.callBase+l.callStride*l.callCount {
+			continue
+		}
+		id := (f.IP - l.callBase) / l.callStride
+		if i+1 < len(stack) {
+			if next := stack[i+1].IP; next >= l.sledBase && next < l.sledBase+l.sledCount {
+				id += (next - l.sledBase) * l.callCount
+			}
+		}
+		if id != 0 {
+			return id
+		}
+	}
+	return 0
+}
+
+// attribute says which tests a record belongs to, and how that is known. Without tests it returns one of the names
+// in brackets.
+func (p *Process) attribute(e *valgrind.Error) (tests []*test, outside string, how result.Attribution) {
+	for _, s := range e.Sections {
+		if t := p.byID[p.layout.identity(s.Stack)]; t != nil {
+			return []*test{t}, "", result.ByIdentity
+		}
+	}
+	leak := isLeak(e.Kind)
+	for _, s := range e.Sections {
+		for _, f := range s.Stack {
+			if t := p.testOfFunction(f.Function, leak); t != nil {
+				return []*test{t}, "", result.ByStack
+			}
+		}
+	}
+	if leak && !p.checkingLeaks {
+		return nil, result.Teardown, result.Outside // found at the exit: which test allocated it is not known
+	}
+	switch running := p.running(); len(running) {
+	case 0:
+		return nil, p.outside(), result.Outside
+	case 1:
+		return running, "", result.ByRunning
+	default:
+		return running, "", result.OneOf
+	}
+}
+
+// outside names the time between tests.
+func (p *Process) outside() string {
+	switch {
+	case p.done || len(p.tests) > 0 && len(p.waiting()) == 0:
+		return result.Teardown
+	case len(p.tests) > 0:
+		return result.Between
+	}
+	return result.Setup
+}
+
+// running returns the tests that run now, without those that wait for a subtest or in t.Parallel.
+func (p *Process) running() []*test {
+	var out []*test
+	for _, t := range p.tests {
+		if t.state == running && !t.hasRunningChild() {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// testOfFunction returns the test whose function, or a closure in it, is f: pkg.TestX, pkg.TestX.func1. Tests that have
+// ended count only when ended is set. With one subtest running, that is meant.
+func (p *Process) testOfFunction(f string, ended bool) *test {
+	pkg := goPackage(f)
+	if pkg != p.judge.cfg.ImportPath && pkg != p.judge.cfg.ImportPath+"_test" {
+		return nil
+	}
+	name, _, _ := strings.Cut(f[strings.LastIndexByte(f, '/')+1:], "[")
+	_, name, _ = strings.Cut(name, ".")
+	name, _, _ = strings.Cut(name, ".")
+	name, _, _ = strings.Cut(name, "-range")
+	for _, t := range slices.Backward(p.tests) {
+		if t.name != name || t.isSpec() || t.state == over && !ended {
+			continue
+		}
+		var below []*test
+		for _, c := range p.running() {
+			if c != t && c.isWithin(t) {
+				below = append(below, c)
+			}
+		}
+		if len(below) == 1 {
+			return below[0]
+		}
+		return t
+	}
+	return nil
+}
+
+// parentOf finds the test that a test which begins now belongs to: the one whose name it extends, or, for a Ginkgo
+// spec or node, the test that runs the suite.
+func (p *Process) parentOf(t *test) *test {
+	var parents []*test
+	for _, c := range p.tests {
+		if c.state == over {
+			continue
+		}
+		if t.isSpec() && !c.isSpec() || !t.isSpec() && strings.HasPrefix(t.name, c.name+"/") {
+			parents = append(parents, c)
+		}
+	}
+	if len(parents) == 0 {
+		return nil
+	}
+	if t.isSpec() {
+		return parents[len(parents)-1]
+	}
+	return slices.MaxFunc(parents, func(a, b *test) int { return cmp.Compare(len(a.name), len(b.name)) })
+}
+
+func isLeak(k valgrind.Kind) bool { return strings.HasPrefix(string(k), "Leak_") }

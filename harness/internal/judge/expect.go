@@ -1,0 +1,105 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+)
+
+// expectation is a finding that a test declared it must cause: see package expect.
+type expectation struct {
+	kind, function string
+	test           *test
+	met            bool
+}
+
+func (e *expectation) String() string { return e.kind + " in " + e.function }
+
+// expect keeps a declaration. It counts for the test of that name that runs; a declaration for no test is noted, as it
+// will excuse nothing.
+func (p *Process) expect(m markExpect) {
+	e := &expectation{kind: m.kind, function: m.function}
+	for _, t := range slices.Backward(p.tests) {
+		if t.name == m.name && (e.test == nil || t.state == running && e.test.state != running) {
+			e.test = t
+		}
+	}
+	if e.test == nil {
+		p.judge.progress(fmt.Sprintf("%q expects %s, but no such test has begun: the expectation is ignored", m.name, e))
+		return
+	}
+	p.expected = append(p.expected, e)
+}
+
+// expectationsOf returns those of the test and of the tests that it is part of.
+func (p *Process) expectationsOf(t *test) []*expectation {
+	var out []*expectation
+	for _, e := range p.expected {
+		if t.isWithin(e.test) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// matching returns the expectations of t that the record meets.
+func (p *Process) matching(r *record, t *test) []*expectation {
+	var out []*expectation
+	for _, e := range p.expectationsOf(t) {
+		if e.kind == string(r.kind) && slices.ContainsFunc(r.functions, e.names) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// names says whether the expectation's function means f: the whole symbol, or its end from the package's name
+// (rados.(*Conn).Shutdown) or from after it ((*Conn).Shutdown, dfree).
+func (e *expectation) names(f string) bool {
+	if f == e.function {
+		return true
+	}
+	pkg := goPackage(f)
+	if pkg == "" {
+		return false
+	}
+	short := f[strings.LastIndexByte(strings.SplitN(f, "[", 2)[0], '/')+1:]
+	_, bare, _ := strings.Cut(short, ".")
+	return e.function == short || e.function == bare
+}
+
+// blamable returns the functions of the code under test in a finding's stacks, from the innermost to the blamed one.
+func (r *frameReader) blamable(sections []valgrind.Section) []string {
+	blame := r.blame(sections)
+	if blame == nil {
+		return nil
+	}
+	var out []string
+	for _, s := range sections {
+		for _, f := range s.Stack {
+			if r.tier(f) == tierNone {
+				continue
+			}
+			out = append(out, f.Function)
+			if f.Function == blame.Function && f.Line == blame.Line {
+				return out
+			}
+		}
+	}
+	return out
+}
+
+// disposition decides about a record as a finding of t, and marks the expectations that it meets.
+func (p *Process) disposition(r *record, tests []*test) result.Disposition {
+	d := result.New
+	for _, t := range tests {
+		for _, e := range p.matching(r, t) {
+			e.met = true
+			d = result.Expected
+		}
+	}
+	return d
+}

@@ -1,0 +1,260 @@
+package judge
+
+import (
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+)
+
+// tier says how near a frame is to the code under test; a lower one is blamed first.
+type tier int
+
+const (
+	tierNamed  tier = iota // in a package named on the command line
+	tierModule             // in the module of the package under test
+	tierOther              // in another module
+	tierNone               // never blamed: libc, valgrind, Go's own code, cgo's generated files, test frameworks
+)
+
+// frameReader turns memcheck's frames into those of a result, and knows whose code each is.
+type frameReader struct {
+	cfg   *Config
+	files map[string][]string // source lines by path; nil for a file that cannot be read
+}
+
+func (r *frameReader) frame(f valgrind.Frame) result.Frame {
+	out := result.Frame{Function: f.Function, Line: f.Line, Object: f.Object, File: f.File, Lang: r.lang(f)}
+	if f.Dir != "" && f.File != "" && !filepath.IsAbs(f.File) {
+		out.File = filepath.Join(f.Dir, f.File)
+	}
+	if f.Function == "" {
+		out.Offset = f.IP & (pageSize - 1)
+	}
+	if r.tier(f) != tierNone {
+		out.Source = r.source(out.File, out.Line)
+	}
+	return out
+}
+
+// pageSize is the smallest that Linux has: load addresses are multiples of it everywhere.
+const pageSize = 4096
+
+// lang tells Go from C. C code in a cgo preamble has the .go file's name and a plain function name.
+func (r *frameReader) lang(f valgrind.Frame) result.Lang {
+	switch strings.ToLower(path.Ext(f.File)) {
+	case ".go", ".s":
+		if goPackage(f.Function) != "" {
+			return result.Go
+		}
+		return result.C
+	case ".c", ".h":
+		return result.C
+	case "":
+		if f.Object == r.cfg.Binary && goPackage(f.Function) != "" {
+			return result.Go
+		}
+	}
+	return ""
+}
+
+var cClone = regexp.MustCompile(`^[A-Za-z0-9_$]+\.(constprop|isra|part|cold|lto_priv)(\.|$)`)
+
+// goPackage returns the import path in a Go function's symbol, "" if the symbol is not Go's.
+func goPackage(function string) string {
+	name, _, _ := strings.Cut(function, "[") // type arguments have paths of their own
+	name, _, _ = strings.Cut(name, "(")      // so have receivers: pkg.(*T).M
+	if strings.ContainsAny(name, ": <>") || cClone.MatchString(name) {
+		return ""
+	}
+	slash := strings.LastIndexByte(name, '/') + 1
+	dot := strings.IndexByte(name[slash:], '.')
+	if dot <= 0 {
+		return ""
+	}
+	pkg, err := url.PathUnescape(name[:slash+dot])
+	if err != nil {
+		return ""
+	}
+	return pkg
+}
+
+// tier says whose code a frame is.
+func (r *frameReader) tier(f valgrind.Frame) tier {
+	if f.Function == "" || isPlumbing(f) || isGenerated(f.File) {
+		return tierNone
+	}
+	if r.lang(f) == result.Go {
+		return r.goTier(goPackage(f.Function), f.Dir)
+	}
+	if f.Dir == "" || strings.Contains(f.Object, "/vgpreload_") || within(f.Dir, r.cfg.GOROOT) ||
+		strings.HasSuffix(f.Dir, "runtime/cgo") {
+		return tierNone
+	}
+	for _, p := range r.cfg.Named {
+		if p.Dir == f.Dir {
+			return tierNamed
+		}
+	}
+	switch {
+	case within(f.Dir, r.cfg.ModuleDir) && !within(f.Dir, path.Join(r.cfg.ModuleDir, "vendor")):
+		return tierModule
+	case f.Object != "" && f.Object == r.cfg.Binary && filepath.IsAbs(f.Dir):
+		return tierOther // a C file of another module is compiled into the binary; libraries have objects of their own
+	}
+	return tierNone
+}
+
+func (r *frameReader) goTier(pkg, dir string) tier {
+	for _, p := range r.cfg.Named {
+		if pkg == p.ImportPath || pkg == p.ImportPath+"_test" {
+			return tierNamed
+		}
+	}
+	switch m := r.cfg.ModulePath; {
+	case m != "" && (pkg == m || strings.HasPrefix(pkg, m+"/")):
+		return tierModule
+	case dir != "" && within(dir, r.cfg.GOROOT):
+		return tierNone
+	case isFramework(pkg):
+		return tierNone
+	case !strings.Contains(strings.SplitN(pkg, "/", 2)[0], ".") && !filepath.IsAbs(dir):
+		return tierNone // the standard library, built with -trimpath
+	}
+	return tierOther
+}
+
+// within says whether dir is root or below it.
+func within(dir, root string) bool {
+	if root == "" {
+		return false
+	}
+	root = strings.TrimSuffix(root, "/")
+	return dir == root || strings.HasPrefix(dir, root+"/")
+}
+
+// isFramework names the modules that run tests: their frames say nothing about a defect.
+func isFramework(pkg string) bool {
+	for _, m := range []string{"github.com/onsi/ginkgo/v2", "github.com/onsi/gomega", "github.com/stretchr/testify"} {
+		if pkg == m || strings.HasPrefix(pkg, m+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// isGenerated says whether cgo wrote the file.
+func isGenerated(file string) bool {
+	base := path.Base(file)
+	return strings.HasPrefix(base, "_cgo_") || strings.HasPrefix(base, "cgo-") ||
+		strings.HasSuffix(base, ".cgo1.go") || strings.HasSuffix(base, ".cgo2.c")
+}
+
+// plumbing matches what lies between C and Go code, and beneath a test: the same in every stack.
+var plumbing = regexp.MustCompile(`^(` +
+	`_cgo_[0-9a-f]{12}_.*|_cgoexp_[0-9a-f]{12}_.*|crosscall[12]|crosscall_amd64|x_cgo_.*|threadentry|` +
+	`.*\._Cfunc_.*|.*\._cgoexp_.*|` +
+	`runtime\.(asmcgocall.*|cgocall|cgocallback.*|systemstack.*|mstart.*|mcall|morestack.*|goexit.*|main|rt0_go.*|` +
+	`callCgo.*|cgogrind.*|_cgo_.*)|_rt0_.*|runtime/cgo\..*|` +
+	`testing\.(tRunner.*|\(\*[MTBF]\)\.(Run|run|runTests)(\.func.*)?|run[A-Z].*)` +
+	`)$`)
+
+func isPlumbing(f valgrind.Frame) bool {
+	return f.File == "_testmain.go" || plumbing.MatchString(f.Function)
+}
+
+// isCarrier says whether a frame is there only to carry an identity.
+func isCarrier(function string) bool {
+	return function == "runtime.cgogrindCall" || function == "runtime.cgogrindSled"
+}
+
+// shown returns what people see of a stack: without the frames that carry identities, and without the plumbing,
+// unless everything is asked for or nothing else would be left.
+func (r *frameReader) shown(stack []valgrind.Frame) []result.Frame {
+	var all, clean []result.Frame
+	for _, f := range stack {
+		if isCarrier(f.Function) {
+			continue
+		}
+		out := r.frame(f)
+		all = append(all, out)
+		if !isPlumbing(f) && !isFramework(goPackage(f.Function)) {
+			clean = append(clean, out)
+		}
+	}
+	if r.cfg.AllFrames || len(clean) == 0 {
+		return all
+	}
+	return clean
+}
+
+// blame returns the frame that a finding is blamed on: in all stacks, in order, the first frame of the code under
+// test. It is nil if there is none.
+func (r *frameReader) blame(sections []valgrind.Section) *result.Frame {
+	for want := tierNamed; want < tierNone; want++ {
+		for _, s := range sections {
+			for _, f := range s.Stack {
+				if r.tier(f) == want {
+					out := r.frame(f)
+					return &out
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// significant returns the frames that make the finding what it is, for its fingerprint: of each stack those from the
+// innermost to the first of the module under test (of any other module, if that has none), up to the stack where such
+// a frame is found. It does not depend on which packages were named, nor on which test ran.
+func (r *frameReader) significant(sections []valgrind.Section) []result.Stack {
+	for _, want := range []tier{tierModule, tierOther} {
+		var stacks []result.Stack
+		for _, s := range sections {
+			var frames []result.Frame
+			for _, f := range s.Stack {
+				if isCarrier(f.Function) || isPlumbing(f) {
+					continue
+				}
+				frames = append(frames, r.frame(f))
+				if t := r.tier(f); t <= want {
+					return append(stacks, result.Stack{Frames: frames})
+				}
+			}
+			stacks = append(stacks, result.Stack{Frames: frames})
+		}
+	}
+	// No code under test anywhere: the failing stack alone.
+	var frames []result.Frame
+	if len(sections) > 0 {
+		for _, f := range sections[0].Stack {
+			if !isCarrier(f.Function) && !isPlumbing(f) {
+				frames = append(frames, r.frame(f))
+			}
+		}
+	}
+	return []result.Stack{{Frames: frames}}
+}
+
+// source returns the text of a line, trimmed, or "" if it cannot be read.
+func (r *frameReader) source(file string, line int) string {
+	if line <= 0 || !filepath.IsAbs(file) {
+		return ""
+	}
+	lines, ok := r.files[file]
+	if !ok {
+		if b, err := os.ReadFile(file); err == nil {
+			lines = strings.Split(string(b), "\n")
+		}
+		r.files[file] = lines
+	}
+	if line > len(lines) {
+		return ""
+	}
+	return strings.TrimSpace(lines[line-1])
+}

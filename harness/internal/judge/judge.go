@@ -1,0 +1,96 @@
+// Package judge turns what memcheck and the go test hooks said into verdicts and findings.
+//
+// Input is, for each process that ran a package's tests: the events of memcheck's report in order, the output of the
+// test binary, and how the process ended. Output is result messages: plans and progress while a process runs, the
+// verdicts of its tests when it ends, the package's findings when all its processes have ended. It starts no processes,
+// and reads no files but the sources that stacks point to.
+package judge
+
+import (
+	"slices"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// Config is what the judge knows of a package beforehand.
+type Config struct {
+	ImportPath string
+	Dir        string
+	ModulePath string
+	ModuleDir  string
+	Named      []Named // the packages that the run was asked for, this one included
+	GOROOT     string
+	Binary     string   // the test binary's path, as memcheck reports it
+	Token      string   // of the run's marks; a mark with another one is not obeyed
+	AllFrames  bool     // show the frames between C and Go code, too
+	ReproFlags []string // flags of cgogrind test that a command to run a test again needs: -tags, …
+}
+
+// Named is a package that the run was asked for.
+type Named struct{ ImportPath, Dir string }
+
+// Judge judges one package. It is not safe for concurrent use.
+type Judge struct {
+	cfg      Config
+	emit     func(result.Message)
+	frames   *frameReader
+	findings []*result.Finding
+	byKey    map[findingKey]*result.Finding
+}
+
+// findingKey is what makes records one finding: a defect that one test expects and another does not is two.
+type findingKey struct {
+	fingerprint string
+	disposition result.Disposition
+	oneOf       bool
+}
+
+// New returns a Judge that hands its messages to emit.
+func New(cfg Config, emit func(result.Message)) *Judge {
+	j := &Judge{cfg: cfg, emit: emit, byKey: make(map[findingKey]*result.Finding)}
+	j.frames = &frameReader{cfg: &j.cfg, files: make(map[string][]string)}
+	return j
+}
+
+// Finish emits the package's findings. Call it when the last process has been judged.
+func (j *Judge) Finish() {
+	for _, f := range j.findings {
+		j.emit(result.Message{Finding: f})
+	}
+	j.findings = nil
+}
+
+// Lost gives each of the tests named, top-level ones that were planned and will not run any more, its verdict.
+func (j *Judge) Lost(names []string, reason string) {
+	for _, name := range names {
+		j.emit(result.Message{Test: &result.Test{
+			Package: j.cfg.ImportPath, Name: name, Verdict: result.Inconclusive, Reason: reason,
+		}})
+	}
+}
+
+// add merges a record into the package's findings.
+func (j *Judge) add(r *record, d result.Disposition, tests []string) {
+	key := findingKey{r.fingerprint, d, r.attribution == result.OneOf}
+	f := j.byKey[key]
+	if f == nil {
+		f = &result.Finding{
+			Fingerprint: r.fingerprint, Kind: string(r.kind), Package: j.cfg.ImportPath, Test: tests[0], Disposition: d,
+			Message: r.message, Blame: r.blame, Stacks: r.stacks, Attribution: r.attribution,
+		}
+		j.byKey[key] = f
+		j.findings = append(j.findings, f)
+	}
+	for _, t := range tests {
+		if !slices.Contains(f.Tests, t) {
+			f.Tests = append(f.Tests, t)
+		}
+	}
+	f.Count += r.count
+	f.Bytes += r.bytes
+	f.Blocks += r.blocks
+}
+
+func (j *Judge) progress(text string) {
+	j.emit(result.Message{Progress: &result.Progress{Package: j.cfg.ImportPath, Text: text}})
+}

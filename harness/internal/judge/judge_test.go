@@ -1,0 +1,1159 @@
+package judge
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+)
+
+// The layout of the call slots in the reports that these tests compose.
+const (
+	callBase   = 0x500000
+	callStride = 16
+	callCount  = 8
+	sledBase   = 0x600000
+	sledCount  = 100
+	binary     = "/tmp/work/p.test"
+)
+
+// report composes what memcheck says about a test binary, with counters that add up.
+type report struct {
+	events []valgrind.Event
+	counts valgrind.ErrorCounts
+	errors uint64
+	ids    map[string]uint64
+	lastID uint64
+	output strings.Builder
+	token  string
+}
+
+func newReport() *report {
+	r := &report{ids: make(map[string]uint64), token: "f00d"}
+	r.add(valgrind.Header{Protocol: 4, Tool: "memcheck", PID: 77, ValgrindArgs: []string{"--error-limit=no"}},
+		valgrind.Status{State: "RUNNING"})
+	r.mark("start 77")
+	r.mark("layout %#x %d %d %#x %d", callBase, callStride, callCount, sledBase, sledCount)
+	return r
+}
+
+func (r *report) add(ev ...valgrind.Event) { r.events = append(r.events, ev...) }
+
+func (r *report) mark(format string, args ...any) {
+	r.add(valgrind.ClientMessage{Text: "cgogrind1 " + r.token + " " + fmt.Sprintf(format, args...)})
+}
+
+func (r *report) plan(names ...string) *report {
+	for _, n := range names {
+		r.mark("plan %s", escape(n))
+	}
+	r.mark("planned %d", len(names))
+	return r
+}
+
+func escape(s string) string {
+	if s == "" {
+		return "%"
+	}
+	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+}
+
+func (r *report) begin(name string) { r.beginKind("test", name) }
+
+func (r *report) beginKind(kind, name string) {
+	r.lastID++
+	r.ids[name] = r.lastID
+	r.mark("begin %d %d %s %s", r.lastID, r.errors, kind, escape(name))
+}
+
+func (r *report) pause(name string) { r.mark("pause %d %d", r.ids[name], r.errors) }
+func (r *report) cont(name string)  { r.mark("cont %d %d", r.ids[name], r.errors) }
+
+func (r *report) end(name, status string, reason ...string) {
+	r.mark("%s", strings.TrimSpace(fmt.Sprintf("end %d %d %s 20000000 %s %s", r.ids[name], r.errors, status, escape(name),
+		escape(strings.Join(reason, "")))))
+}
+
+// error reports something with the stacks given; memcheck's sections after the first have labels.
+func (r *report) error(kind valgrind.Kind, sections ...valgrind.Section) *valgrind.Error {
+	e := &valgrind.Error{Unique: uint64(len(r.counts)), TID: 1, Kind: kind, Sections: sections}
+	e.What.Text = "Invalid free() / delete / delete[] / realloc()"
+	r.errors++
+	if isLeak(kind) {
+		e.Unique += 1000
+		e.What = valgrind.Text{Text: "40 bytes in 2 blocks are definitely lost in loss record 12 of 431",
+			LeakedBytes: 40, LeakedBlocks: 2}
+	} else {
+		r.counts = append(r.counts, valgrind.UniqueCount{Count: 1, Unique: e.Unique})
+	}
+	r.add(e)
+	return e
+}
+
+// fold counts a repeat of an error that memcheck does not report again.
+func (r *report) fold(unique uint64) {
+	r.errors++
+	r.counts[unique].Count++
+}
+
+func (r *report) done(code int) { r.mark("done %d", code) }
+
+// finish ends the report as memcheck does, leaks between FINISHED and the counts.
+func (r *report) finish(leaks ...valgrind.Section) *report {
+	r.add(valgrind.Status{State: "FINISHED"})
+	for _, l := range leaks {
+		r.error("Leak_DefinitelyLost", l)
+	}
+	r.add(r.counts, valgrind.SuppressionCounts{})
+	return r
+}
+
+// judged is what came out.
+type judged struct {
+	tests     map[string]result.Test
+	order     []string
+	findings  []*result.Finding
+	plans     []*result.Plan
+	progress  []string
+	remaining []string
+	code      result.ExitCode
+}
+
+func judge(t *testing.T, r *report, o Outcome) judged {
+	t.Helper()
+	return judgeConfig(t, testConfig(t), r, o)
+}
+
+func testConfig(t *testing.T) Config {
+	dir := t.TempDir()
+	files := map[string]string{
+		"m/p/p.go": "package p\n\n// void dfree(char *p) {\n//   free(p); /* again */\n// }\nimport \"C\"\n\nfunc Free(p *C.char) {\n" +
+			"\tC.dfree(p)\n}\n",
+		"m/p/p_test.go": "package p\n\nfunc TestA() {\n\tFree(p)\n\tFree(q)\n}\n",
+	}
+	for name, text := range files {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Config{
+		ImportPath: "example.com/m/p", Dir: filepath.Join(dir, "m/p"), ModulePath: "example.com/m",
+		ModuleDir: filepath.Join(dir, "m"), GOROOT: "/usr/local/go", Binary: binary, Token: "f00d",
+		Named: []Named{{"example.com/m/p", filepath.Join(dir, "m/p")}},
+	}
+}
+
+func judgeConfig(t *testing.T, cfg Config, r *report, o Outcome) judged {
+	t.Helper()
+	out := judged{tests: make(map[string]result.Test)}
+	var tally result.Tally
+	j := New(cfg, func(m result.Message) {
+		if err := tally.Handle(t.Context(), m); err != nil {
+			t.Error(err)
+		}
+		switch {
+		case m.Test != nil:
+			out.tests[m.Test.Name] = *m.Test
+			out.order = append(out.order, m.Test.Name)
+		case m.Finding != nil:
+			out.findings = append(out.findings, m.Finding)
+		case m.Plan != nil:
+			out.plans = append(out.plans, m.Plan)
+		case m.Progress != nil:
+			out.progress = append(out.progress, m.Progress.Text)
+		}
+	})
+	p := j.Process([]string{"valgrind", binary})
+	_, _ = p.Output().Write([]byte(r.output.String()))
+	for _, ev := range r.events {
+		dir := cfg.Dir
+		if e, ok := ev.(*valgrind.Error); ok {
+			ev = located(e, dir)
+		}
+		p.Event(ev, nil)
+	}
+	out.remaining = p.Finish(o)
+	j.Finish()
+	sum := tally.Summary()
+	if err := tally.Handle(t.Context(), result.Message{Summary: &sum}); err != nil {
+		t.Error(err)
+	}
+	out.code = tally.ExitCode()
+	return out
+}
+
+// located puts the folder of the package under test into frames of its files.
+func located(e *valgrind.Error, dir string) *valgrind.Error {
+	c := *e
+	c.Sections = nil
+	for _, s := range e.Sections {
+		s.Stack = slices.Clone(s.Stack)
+		for i := range s.Stack {
+			if s.Stack[i].Dir == "P" {
+				s.Stack[i].Dir = dir
+			}
+		}
+		c.Sections = append(c.Sections, s)
+	}
+	return &c
+}
+
+func stack(frames ...valgrind.Frame) valgrind.Section { return valgrind.Section{Stack: frames} }
+
+func labelled(label string, frames ...valgrind.Frame) valgrind.Section {
+	return valgrind.Section{Text: valgrind.Text{Text: label}, Stack: frames}
+}
+
+// The frames of the package in testConfig, and those around them.
+var (
+	vgFree = valgrind.Frame{IP: 1, Function: "free", Dir: "./coregrind/m_replacemalloc", File: "vg_replace_malloc.c", Line: 872,
+		Object: "/usr/libexec/valgrind/vgpreload_memcheck-amd64-linux.so"}
+	libc      = valgrind.Frame{IP: 2, Function: "strdup", Dir: "/build/glibc/string", File: "strdup.c", Line: 42, Object: "/lib/libc.so.6"}
+	noSymbol  = valgrind.Frame{IP: 0x4a3b1c4, Object: "/usr/lib/librados.so.2.0.0"}
+	dfree     = valgrind.Frame{IP: 3, Function: "dfree", Dir: "P", File: "p.go", Line: 4, Object: binary}
+	cgoStub   = valgrind.Frame{IP: 4, Function: "_cgo_0123456789ab_Cfunc_dfree", Dir: "/tmp/go-build", File: "cgo-gcc-prolog", Line: 49, Object: binary}
+	asmcgo    = valgrind.Frame{IP: 5, Function: "runtime.asmcgocall.abi0", Dir: "/usr/local/go/src/runtime", File: "asm_amd64.s", Line: 923, Object: binary}
+	cgocall   = valgrind.Frame{IP: 6, Function: "runtime.cgocall", Dir: "/usr/local/go/src/runtime", File: "cgocall.go", Line: 185, Object: binary}
+	goStub    = valgrind.Frame{IP: 7, Function: "example.com/m/p._Cfunc_dfree", File: "_cgo_gotypes.go", Line: 60, Object: binary}
+	goFree    = valgrind.Frame{IP: 8, Function: "example.com/m/p.Free", Dir: "P", File: "p.go", Line: 9, Object: binary}
+	testA     = valgrind.Frame{IP: 9, Function: "example.com/m/p.TestA", Dir: "P", File: "p_test.go", Line: 4, Object: binary}
+	testAelse = valgrind.Frame{IP: 10, Function: "example.com/m/p.TestA", Dir: "P", File: "p_test.go", Line: 5, Object: binary}
+	testB     = valgrind.Frame{IP: 11, Function: "example.com/m/p.TestB", Dir: "P", File: "p_test.go", Line: 9, Object: binary}
+	tRunner   = valgrind.Frame{IP: 12, Function: "testing.tRunner", Dir: "/usr/local/go/src/testing", File: "testing.go", Line: 1934, Object: binary}
+	goexit    = valgrind.Frame{IP: 13, Function: "runtime.goexit.abi0", Dir: "/usr/local/go/src/runtime", File: "asm_amd64.s", Line: 1700, Object: binary}
+)
+
+// identified are the frames that carry an identity, as memcheck shows them.
+func identified(id uint64) []valgrind.Frame {
+	f := []valgrind.Frame{{IP: callBase + id%callCount*callStride + 8, Function: "runtime.cgogrindCall", Object: binary}}
+	if high := id / callCount; high > 0 {
+		f = append(f, valgrind.Frame{IP: sledBase + high, Function: "runtime.cgogrindSled", Object: binary})
+	}
+	return f
+}
+
+// freed is the stack of a free in C below a test function, with the identity given.
+func freed(id uint64, test valgrind.Frame) valgrind.Section {
+	s := []valgrind.Frame{vgFree, dfree, cgoStub}
+	s = append(s, identified(id)...)
+	return stack(append(s, asmcgo, cgocall, goStub, goFree, test, tRunner, goexit)...)
+}
+
+var whole = Outcome{ExitCode: 0}
+
+func (j judged) verdicts() map[string]result.Verdict {
+	out := make(map[string]result.Verdict)
+	for name, t := range j.tests {
+		out[name] = t.Verdict
+	}
+	return out
+}
+
+func (j judged) check(t *testing.T, code result.ExitCode, want map[string]result.Verdict) {
+	t.Helper()
+	if diff := cmp.Diff(want, j.verdicts()); diff != "" {
+		t.Errorf("verdicts: %s\n%+v", diff, j.tests)
+	}
+	if j.code != code {
+		t.Errorf("exit code %d, want %d", j.code, code)
+	}
+}
+
+func (j judged) reason(t *testing.T, name string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(j.tests[name].Reason, part) {
+			t.Errorf("%s: reason %q lacks %q", name, j.tests[name].Reason, part)
+		}
+	}
+}
+
+type verdicts = map[string]result.Verdict
+
+func TestClean(t *testing.T) {
+	r := newReport().plan("TestA", "TestB")
+	r.begin("TestA")
+	r.end("TestA", "pass")
+	r.begin("TestB")
+	r.end("TestB", "skip")
+	r.done(0)
+	j := judge(t, r.finish(), whole)
+	j.check(t, result.ExitPass, verdicts{"TestA": result.Pass, "TestB": result.Skip})
+	if diff := cmp.Diff([]*result.Plan{{Package: "example.com/m/p", Tests: []string{"TestA", "TestB"},
+		Command: []string{"valgrind", binary}}}, j.plans); diff != "" {
+		t.Error(diff)
+	}
+	if got := j.tests["TestA"].ElapsedS; got != 0.02 {
+		t.Errorf("elapsed %v", got)
+	}
+	if got := j.progress[0]; got != "ran   TestA (0.02s)" {
+		t.Errorf("progress %q: a test cannot pass before its leaks are known", got)
+	}
+}
+
+func TestFinding(t *testing.T) {
+	r := newReport().plan("TestA", "TestB")
+	r.begin("TestA")
+	s := freed(1, testA)
+	freedAt := freed(1, testA)
+	freedAt.Text.Text = "Address 0x4a3b040 is 0 bytes inside a block of size 4 free'd"
+	r.error("InvalidFree", s, freedAt, labelled("Block was alloc'd at", libc, testA))
+	r.end("TestA", "pass")
+	r.begin("TestB")
+	r.end("TestB", "pass")
+	r.done(0)
+	cfg := testConfig(t)
+	j := judgeConfig(t, cfg, r.finish(), whole)
+	j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Pass})
+	j.reason(t, "TestA", "InvalidFree in dfree (p.go:4)")
+	if len(j.findings) != 1 {
+		t.Fatalf("%d findings", len(j.findings))
+	}
+	goFile, testFile := filepath.Join(cfg.Dir, "p.go"), filepath.Join(cfg.Dir, "p_test.go")
+	blame := result.Frame{Function: "dfree", File: goFile, Line: 4, Object: binary, Lang: result.C, Source: "//   free(p); /* again */"}
+	frees := []result.Frame{
+		{Function: "free", File: "coregrind/m_replacemalloc/vg_replace_malloc.c", Line: 872, Object: vgFree.Object, Lang: result.C},
+		blame,
+		{Function: "example.com/m/p.Free", File: goFile, Line: 9, Object: binary, Lang: result.Go, Source: "C.dfree(p)"},
+		{Function: "example.com/m/p.TestA", File: testFile, Line: 4, Object: binary, Lang: result.Go, Source: "Free(p)"},
+	}
+	got := *j.findings[0]
+	got.Fingerprint = ""
+	want := result.Finding{
+		Kind: "InvalidFree", Package: "example.com/m/p", Test: "TestA", Tests: []string{"TestA"}, Disposition: result.New,
+		Message: "Invalid free() / delete / delete[] / realloc()", Blame: &blame, Attribution: result.ByIdentity, Count: 1,
+		Stacks: []result.Stack{
+			{Frames: frees},
+			{Label: "0 bytes inside a block of size 4 free'd", Frames: frees},
+			{Label: "Block was alloc'd at", Frames: []result.Frame{
+				{Function: "strdup", File: "/build/glibc/string/strdup.c", Line: 42, Object: "/lib/libc.so.6", Lang: result.C},
+				frees[3],
+			}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if repro := "cgogrind test -run '^TestA$' example.com/m/p"; j.tests["TestA"].Repro != repro {
+		t.Errorf("repro %q, want %q", j.tests["TestA"].Repro, repro)
+	}
+}
+
+func TestAllFrames(t *testing.T) {
+	r := newReport().plan("TestA")
+	r.begin("TestA")
+	r.error("InvalidFree", freed(1, testA))
+	r.end("TestA", "pass")
+	r.done(0)
+	cfg := testConfig(t)
+	cfg.AllFrames = true
+	j := judgeConfig(t, cfg, r.finish(), whole)
+	var got []string
+	for _, f := range j.findings[0].Stacks[0].Frames {
+		got = append(got, f.Function)
+	}
+	want := []string{"free", "dfree", "_cgo_0123456789ab_Cfunc_dfree", "runtime.asmcgocall.abi0", "runtime.cgocall",
+		"example.com/m/p._Cfunc_dfree", "example.com/m/p.Free", "example.com/m/p.TestA", "testing.tRunner", "runtime.goexit.abi0"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// One defect that two tests hit is one finding, and both fail.
+func TestSameDefectInTwoTests(t *testing.T) {
+	r := newReport().plan("TestA", "TestB")
+	for i, test := range []valgrind.Frame{testA, testB} {
+		name := test.Function[len("example.com/m/p."):]
+		r.begin(name)
+		r.error("InvalidFree", freed(uint64(i+1), test))
+		r.end(name, "pass")
+	}
+	r.done(0)
+	j := judge(t, r.finish(), whole)
+	j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Fail})
+	if len(j.findings) != 1 || !slices.Equal(j.findings[0].Tests, []string{"TestA", "TestB"}) || j.findings[0].Count != 2 {
+		t.Errorf("findings: %+v", j.findings)
+	}
+}
+
+// Two places in one function are two findings, told apart by their source.
+func TestTwoPlacesInOneFunction(t *testing.T) {
+	r := newReport().plan("TestA")
+	r.begin("TestA")
+	r.error("InvalidFree", stack(vgFree, testA))
+	r.error("InvalidFree", stack(vgFree, testAelse))
+	r.end("TestA", "pass")
+	r.done(0)
+	j := judge(t, r.finish(), whole)
+	if len(j.findings) != 2 || j.findings[0].Fingerprint == j.findings[1].Fingerprint {
+		t.Errorf("findings: %+v", j.findings)
+	}
+	if n := j.tests["TestA"].Findings; n != 2 {
+		t.Errorf("the test counts %d findings", n)
+	}
+}
+
+// The fingerprint does not depend on what else was named, nor on the test.
+func TestFingerprintIsStable(t *testing.T) {
+	fingerprint := func(change func(*Config), id uint64, test valgrind.Frame) string {
+		r := newReport().plan("TestA")
+		r.begin("TestA")
+		r.error("InvalidFree", freed(id, test))
+		r.end("TestA", "pass")
+		r.done(0)
+		cfg := testConfig(t)
+		change(&cfg)
+		return judgeConfig(t, cfg, r.finish(), whole).findings[0].Fingerprint
+	}
+	want := fingerprint(func(*Config) {}, 1, testA)
+	if got := fingerprint(func(c *Config) { c.Named = []Named{{"example.com/m/q", "/q"}} }, 1, testA); got != want {
+		t.Errorf("another package named: %s, want %s", got, want)
+	}
+	if got := fingerprint(func(c *Config) { c.AllFrames = true }, 1, testA); got != want {
+		t.Errorf("all frames: %s, want %s", got, want)
+	}
+	if got := fingerprint(func(*Config) {}, 9, testB); got != want {
+		t.Errorf("another test: %s, want %s", got, want)
+	}
+}
+
+func TestAttribution(t *testing.T) {
+	other := stack(vgFree, valgrind.Frame{Function: "finisher", Dir: "/build/ceph", File: "f.cc", Object: "/usr/lib/librados.so.2"})
+	twoRunning := func(r *report) {
+		r.begin("TestA")
+		r.pause("TestA")
+		r.begin("TestB")
+		r.pause("TestB")
+		r.cont("TestA")
+		r.cont("TestB")
+	}
+	endBoth := func(r *report) {
+		r.end("TestA", "pass")
+		r.end("TestB", "pass")
+	}
+	fail, pass := result.Fail, result.Pass
+	for _, c := range []struct {
+		name  string
+		make  func(r *report)
+		leaks []valgrind.Section
+		want  verdicts
+		tests []string
+		how   result.Attribution
+	}{
+		{name: "identity of the one of two that run", make: func(r *report) {
+			twoRunning(r)
+			r.error("InvalidFree", freed(2, testA)) // the identity goes before the function
+			endBoth(r)
+		}, want: verdicts{"TestA": pass, "TestB": fail}, tests: []string{"TestB"}, how: result.ByIdentity},
+		{name: "identity above the number of call slots", make: func(r *report) {
+			r.lastID = 2*callCount + 2
+			twoRunning(r)
+			r.error("InvalidFree", freed(r.ids["TestB"], goexit))
+			endBoth(r)
+		}, want: verdicts{"TestA": pass, "TestB": fail}, tests: []string{"TestB"}, how: result.ByIdentity},
+		{name: "identity of a test that has ended", make: func(r *report) {
+			r.begin("TestA")
+			r.end("TestA", "pass")
+			r.begin("TestB")
+			r.error("InvalidFree", freed(1, goexit))
+			r.end("TestB", "pass")
+		}, want: verdicts{"TestA": fail, "TestB": pass}, tests: []string{"TestA"}, how: result.ByIdentity},
+		{name: "identity in the second stack", make: func(r *report) {
+			twoRunning(r)
+			alloc := freed(1, goexit)
+			alloc.Text.Text = "Address 0x4a3b040 is 8 bytes inside a block of size 16 alloc'd"
+			r.error("InvalidRead", other, alloc)
+			endBoth(r)
+		}, want: verdicts{"TestA": fail, "TestB": pass}, tests: []string{"TestA"}, how: result.ByIdentity},
+		{name: "identity zero is none", make: func(r *report) {
+			twoRunning(r)
+			r.error("InvalidFree", freed(0, testB))
+			endBoth(r)
+		}, want: verdicts{"TestA": pass, "TestB": fail}, tests: []string{"TestB"}, how: result.ByStack},
+		{name: "function in the stack", make: func(r *report) {
+			twoRunning(r)
+			f := testB
+			f.Function = "example.com/m/p_test.TestB.func1.2"
+			r.error("InvalidFree", stack(vgFree, dfree, f))
+			endBoth(r)
+		}, want: verdicts{"TestA": pass, "TestB": fail}, tests: []string{"TestB"}, how: result.ByStack},
+		{name: "only one runs", make: func(r *report) {
+			r.begin("TestA")
+			r.pause("TestA")
+			r.begin("TestB")
+			r.error("InvalidRead", other)
+			r.end("TestB", "pass")
+			r.cont("TestA")
+			r.end("TestA", "pass")
+		}, want: verdicts{"TestA": pass, "TestB": fail}, tests: []string{"TestB"}, how: result.ByRunning},
+		{name: "one of two", make: func(r *report) {
+			twoRunning(r)
+			r.error("InvalidRead", other)
+			endBoth(r)
+		}, want: verdicts{"TestA": result.Inconclusive, "TestB": result.Inconclusive}, tests: []string{"TestA", "TestB"}, how: result.OneOf},
+		{name: "before the first", make: func(r *report) {
+			r.error("InvalidRead", other)
+			r.begin("TestA")
+			r.end("TestA", "pass")
+			r.begin("TestB")
+			r.end("TestB", "pass")
+		}, want: verdicts{"TestA": pass, "TestB": pass, "[setup]": fail}, tests: []string{"[setup]"}, how: result.Outside},
+		{name: "between", make: func(r *report) {
+			r.begin("TestA")
+			r.end("TestA", "pass")
+			r.error("InvalidRead", other)
+			r.begin("TestB")
+			r.end("TestB", "pass")
+		}, want: verdicts{"TestA": pass, "TestB": pass, "[between tests]": fail}, tests: []string{"[between tests]"}, how: result.Outside},
+		{name: "after the last", make: func(r *report) {
+			r.begin("TestA")
+			r.end("TestA", "pass")
+			r.begin("TestB")
+			r.end("TestB", "pass")
+			r.error("InvalidRead", other)
+		}, want: verdicts{"TestA": pass, "TestB": pass, "[teardown]": fail}, tests: []string{"[teardown]"}, how: result.Outside},
+		{name: "leak by identity", make: func(r *report) {
+			r.begin("TestA")
+			r.end("TestA", "pass")
+			r.begin("TestB")
+			r.end("TestB", "pass")
+		}, leaks: []valgrind.Section{freed(1, goexit)},
+			want: verdicts{"TestA": fail, "TestB": pass}, tests: []string{"TestA"}, how: result.ByIdentity},
+		{name: "leak by function", make: func(r *report) {
+			r.begin("TestA")
+			r.end("TestA", "pass")
+			r.begin("TestB")
+			r.end("TestB", "pass")
+		}, leaks: []valgrind.Section{freed(0, testB)},
+			want: verdicts{"TestA": pass, "TestB": fail}, tests: []string{"TestB"}, how: result.ByStack},
+		{name: "leak of nobody", make: func(r *report) {
+			r.begin("TestA")
+			r.end("TestA", "pass")
+			r.begin("TestB")
+			r.end("TestB", "pass")
+		}, leaks: []valgrind.Section{other},
+			want: verdicts{"TestA": pass, "TestB": pass, "[teardown]": fail}, tests: []string{"[teardown]"}, how: result.Outside},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newReport().plan("TestA", "TestB")
+			c.make(r)
+			r.done(0)
+			j := judge(t, r.finish(c.leaks...), whole)
+			j.check(t, result.ExitFindings, c.want)
+			if len(j.findings) != 1 {
+				t.Fatalf("%d findings", len(j.findings))
+			}
+			f := j.findings[0]
+			if !slices.Equal(f.Tests, c.tests) || f.Test != c.tests[0] || f.Attribution != c.how {
+				t.Errorf("test %q, tests %q by %q; want %q by %q", f.Test, f.Tests, f.Attribution, c.tests, c.how)
+			}
+		})
+	}
+}
+
+func TestSubtests(t *testing.T) {
+	r := newReport().plan("TestA")
+	r.begin("TestA")
+	r.begin("TestA/one")
+	r.end("TestA/one", "pass")
+	r.begin("TestA/two")
+	r.error("InvalidFree", stack(vgFree, dfree))
+	r.end("TestA/two", "pass")
+	r.end("TestA", "pass")
+	r.done(0)
+	j := judge(t, r.finish(), whole)
+	j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestA/one": result.Pass, "TestA/two": result.Fail})
+	j.reason(t, "TestA", "TestA/two fails")
+	if got := j.tests["TestA/two"].Repro; got != "cgogrind test -run '^TestA$/^two$' example.com/m/p" {
+		t.Errorf("repro %q", got)
+	}
+}
+
+func TestGinkgoSpecs(t *testing.T) {
+	r := newReport().plan("TestSuite")
+	r.begin("TestSuite")
+	r.mark("specs 2 %s", escape("Rados suite"))
+	r.beginKind("node", "[BeforeSuite]")
+	r.end("[BeforeSuite]", "pass")
+	r.beginKind("spec", "Pools creates one (twice)")
+	r.error("InvalidFree", stack(vgFree, dfree))
+	r.end("Pools creates one (twice)", "pass")
+	r.beginKind("spec", "Pools deletes one")
+	r.end("Pools deletes one", "fail", "[FAIL] Expected 1 to equal 2")
+	r.end("TestSuite", "fail")
+	r.done(1)
+	j := judge(t, r.finish(), Outcome{ExitCode: 1})
+	j.check(t, result.ExitFindings, verdicts{"TestSuite": result.Fail, "Pools creates one (twice)": result.Fail,
+		"Pools deletes one": result.Fail})
+	j.reason(t, "Pools deletes one", "[FAIL] Expected 1 to equal 2")
+	want := `cgogrind test -run '^TestSuite$' example.com/m/p -- '-ginkgo.focus=Pools creates one \(twice\)$'`
+	if got := j.tests["Pools creates one (twice)"].Repro; got != want {
+		t.Errorf("repro %q, want %q", got, want)
+	}
+}
+
+func TestLostSpecsAreNoPass(t *testing.T) {
+	r := newReport().plan("TestSuite")
+	r.begin("TestSuite")
+	r.mark("specs 3 Suite")
+	r.beginKind("spec", "one")
+	r.end("one", "pass")
+	r.end("TestSuite", "pass")
+	r.done(0)
+	j := judge(t, r.finish(), whole)
+	j.check(t, result.ExitInconclusive, verdicts{"TestSuite": result.Inconclusive, "one": result.Pass})
+	j.reason(t, "TestSuite", "2 specs never began")
+}
+
+func TestExpectations(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		declare  string
+		error    func(r *report)
+		verdict  result.Verdict
+		code     result.ExitCode
+		disposed []result.Disposition
+		reason   string
+	}{
+		{"met", "InvalidFree dfree", func(r *report) { r.error("InvalidFree", freed(1, testA)) }, result.Pass, result.ExitPass,
+			[]result.Disposition{result.Expected}, "found as expected: InvalidFree in dfree"},
+		{"met by a function above", "InvalidFree p.Free", func(r *report) {
+			c := valgrind.Frame{Function: "helper", Dir: "/mod/q", File: "q.c", Line: 3, Object: binary}
+			r.error("InvalidFree", stack(vgFree, c, goFree, testA))
+		}, result.Pass, result.ExitPass, []result.Disposition{result.Expected}, ""},
+		{"met by the blamed function's whole name", "InvalidFree example.com/m/p.Free", func(r *report) {
+			r.error("InvalidFree", stack(vgFree, goFree, testA))
+		}, result.Pass, result.ExitPass, []result.Disposition{result.Expected}, ""},
+		{"not met", "InvalidFree dfree", func(*report) {}, result.Fail, result.ExitFail, nil,
+			"InvalidFree in dfree was expected, and memcheck did not report it"},
+		{"other kind", "InvalidRead dfree", func(r *report) { r.error("InvalidFree", freed(1, testA)) }, result.Fail,
+			result.ExitFindings, []result.Disposition{result.New}, "memcheck found InvalidFree"},
+		{"function below the blamed one", "InvalidFree TestA", func(r *report) { r.error("InvalidFree", freed(1, testA)) },
+			result.Fail, result.ExitFindings, []result.Disposition{result.New}, ""},
+		{"part of a name", "InvalidFree free", func(r *report) { r.error("InvalidFree", freed(1, testA)) },
+			result.Fail, result.ExitFindings, []result.Disposition{result.New}, ""},
+		{"another finding beside", "InvalidFree dfree", func(r *report) {
+			r.error("InvalidFree", freed(1, testA))
+			r.error("InvalidRead", stack(libc, testA))
+		}, result.Fail, result.ExitFindings, []result.Disposition{result.Expected, result.New}, "memcheck found InvalidRead"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newReport().plan("TestA")
+			r.begin("TestA")
+			kind, function, _ := strings.Cut(c.declare, " ")
+			r.mark("expect %s %s TestA", kind, escape(function))
+			c.error(r)
+			r.end("TestA", "pass")
+			r.done(0)
+			j := judge(t, r.finish(), whole)
+			j.check(t, c.code, verdicts{"TestA": c.verdict})
+			j.reason(t, "TestA", c.reason)
+			var disposed []result.Disposition
+			for _, f := range j.findings {
+				disposed = append(disposed, f.Disposition)
+			}
+			if !slices.Equal(disposed, c.disposed) {
+				t.Errorf("dispositions %q, want %q", disposed, c.disposed)
+			}
+		})
+	}
+}
+
+// What one test expects is no excuse for another, even if the finding is the same.
+func TestExpectationIsTheTestsOwn(t *testing.T) {
+	r := newReport().plan("TestA", "TestB")
+	r.begin("TestA")
+	r.mark("expect InvalidFree dfree TestA")
+	r.error("InvalidFree", freed(1, testA))
+	r.end("TestA", "pass")
+	r.begin("TestB")
+	r.error("InvalidFree", freed(2, testB))
+	r.end("TestB", "pass")
+	r.done(0)
+	j := judge(t, r.finish(), whole)
+	j.check(t, result.ExitFindings, verdicts{"TestA": result.Pass, "TestB": result.Fail})
+	if len(j.findings) != 2 || j.findings[0].Disposition != result.Expected || j.findings[1].Disposition != result.New {
+		t.Errorf("findings %+v", j.findings)
+	}
+}
+
+func TestExpectedLeak(t *testing.T) {
+	r := newReport().plan("TestA")
+	r.begin("TestA")
+	r.mark("expect Leak_DefinitelyLost dfree TestA")
+	r.end("TestA", "pass")
+	r.done(0)
+	j := judge(t, r.finish(freed(1, testA)), whole)
+	j.check(t, result.ExitPass, verdicts{"TestA": result.Pass})
+	f := j.findings[0]
+	if f.Message != "40 bytes in 2 blocks are definitely lost" || f.Bytes != 40 || f.Blocks != 2 {
+		t.Errorf("%q, %d bytes in %d blocks", f.Message, f.Bytes, f.Blocks)
+	}
+}
+
+// The expectation's own token is not known to a test; any other mark needs it.
+func TestForgedMarksAreNotObeyed(t *testing.T) {
+	r := newReport().plan("TestA")
+	r.begin("TestA")
+	r.token = "-"
+	r.mark("expect InvalidFree dfree TestA")
+	r.token = "beef"
+	r.mark("expect InvalidRead dfree TestA")
+	r.mark("end 1 0 pass 1 TestA")
+	r.token = "f00d"
+	r.error("InvalidFree", freed(1, testA))
+	j := judge(t, r.finish(), whole)
+	if j.tests["TestA"].Verdict == result.Pass || j.code == result.ExitPass {
+		t.Errorf("forged end: %+v", j.tests["TestA"])
+	}
+	if n := len(slices.DeleteFunc(j.progress, func(s string) bool { return !strings.Contains(s, "token") })); n != 2 {
+		t.Errorf("%d notes about forged marks: %q", n, j.progress)
+	}
+}
+
+func TestNilDereferenceInGoIsNoFinding(t *testing.T) {
+	at := func(addr string, top valgrind.Frame) []valgrind.Section {
+		return []valgrind.Section{stack(top, testA), {Text: valgrind.Text{Text: "Address " + addr + " is not stack'd, malloc'd or (recently) free'd"}}}
+	}
+	for _, c := range []struct {
+		name string
+		s    []valgrind.Section
+		want result.Verdict
+	}{
+		{"Go", at("0x10", goFree), result.Pass},
+		{"Go, wild", at("0x4a3b040", goFree), result.Fail},
+		{"C in a preamble", at("0x10", dfree), result.Fail},
+		{"C", at("0x0", libc), result.Fail},
+		{"goroutine dump", []valgrind.Section{stack(valgrind.Frame{Function: "runtime.printhexopts", File: "print.go"},
+			valgrind.Frame{Function: "runtime.traceback1", File: "traceback.go"})}, result.Pass},
+		{"runtime reads freed memory for the user", []valgrind.Section{stack(
+			valgrind.Frame{Function: "runtime.memmove", File: "memmove_amd64.s"}, goFree)}, result.Fail},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newReport().plan("TestA")
+			r.begin("TestA")
+			e := r.error("InvalidRead", c.s...)
+			r.fold(e.Unique) // repeats of noise are noise
+			r.end("TestA", "pass")
+			r.done(0)
+			j := judge(t, r.finish(), whole)
+			if got := j.tests["TestA"].Verdict; got != c.want {
+				t.Errorf("verdict %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestFoldedRepeats(t *testing.T) {
+	noise := []valgrind.Section{stack(goFree), {Text: valgrind.Text{Text: "Address 0x8 is not stack'd, malloc'd or (recently) free'd"}}}
+	t.Run("of one error", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB")
+		r.begin("TestA")
+		e := r.error("InvalidFree", freed(1, testA))
+		r.end("TestA", "pass")
+		r.begin("TestB")
+		r.fold(e.Unique)
+		r.fold(e.Unique)
+		r.end("TestB", "pass")
+		r.done(0)
+		j := judge(t, r.finish(), whole)
+		j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Fail})
+		if f := j.findings[0]; len(j.findings) != 1 || !slices.Equal(f.Tests, []string{"TestA", "TestB"}) || f.Count != 3 {
+			t.Errorf("findings %+v", f)
+		}
+	})
+	t.Run("of one of two errors", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB")
+		r.begin("TestA")
+		a := r.error("InvalidFree", freed(1, testA))
+		b := r.error("InvalidRead", stack(libc, testA))
+		r.fold(a.Unique)
+		r.fold(b.Unique)
+		r.end("TestA", "pass")
+		r.begin("TestB")
+		r.fold(a.Unique)
+		r.end("TestB", "pass")
+		r.done(0)
+		j := judge(t, r.finish(), whole)
+		j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Fail})
+		j.reason(t, "TestB", "memcheck counted 1 more error of a kind that it had reported before", "InvalidFree in dfree")
+	})
+	t.Run("of an expected error in the test that expects it", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB")
+		for i, name := range []string{"TestA", "TestB"} {
+			r.begin(name)
+			r.mark("expect InvalidFree dfree %s", name)
+			e := r.error("InvalidFree", freed(uint64(i+1), testA))
+			r.fold(e.Unique)
+			r.end(name, "pass")
+		}
+		r.done(0)
+		judge(t, r.finish(), whole).check(t, result.ExitPass, verdicts{"TestA": result.Pass, "TestB": result.Pass})
+	})
+	t.Run("of an expected error in another test", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB")
+		r.begin("TestA")
+		r.mark("expect InvalidFree dfree TestA")
+		e := r.error("InvalidFree", freed(1, testA))
+		r.end("TestA", "pass")
+		r.begin("TestB")
+		r.fold(e.Unique)
+		r.end("TestB", "pass")
+		r.done(0)
+		judge(t, r.finish(), whole).check(t, result.ExitFindings, verdicts{"TestA": result.Pass, "TestB": result.Fail})
+	})
+	t.Run("of noise", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB")
+		r.begin("TestA")
+		e := r.error("InvalidRead", noise...)
+		r.end("TestA", "pass")
+		r.begin("TestB")
+		r.fold(e.Unique)
+		r.end("TestB", "pass")
+		r.done(0)
+		judge(t, r.finish(), whole).check(t, result.ExitPass, verdicts{"TestA": result.Pass, "TestB": result.Pass})
+	})
+	t.Run("of noise or an error", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB")
+		r.begin("TestA")
+		n := r.error("InvalidRead", noise...)
+		e := r.error("InvalidFree", freed(1, testA))
+		r.fold(n.Unique)
+		r.fold(e.Unique)
+		r.end("TestA", "pass")
+		r.begin("TestB")
+		r.fold(n.Unique)
+		r.end("TestB", "pass")
+		r.done(0)
+		judge(t, r.finish(), whole).check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Inconclusive})
+	})
+	t.Run("in one of two that run", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB", "TestC")
+		r.begin("TestC")
+		e := r.error("InvalidFree", stack(vgFree, dfree))
+		r.end("TestC", "pass")
+		r.begin("TestA")
+		r.pause("TestA")
+		r.begin("TestB")
+		r.cont("TestA")
+		r.fold(e.Unique)
+		r.end("TestA", "pass")
+		r.end("TestB", "pass")
+		r.done(0)
+		judge(t, r.finish(), whole).check(t, result.ExitFindings,
+			verdicts{"TestA": result.Inconclusive, "TestB": result.Inconclusive, "TestC": result.Fail})
+	})
+	t.Run("counted a moment too late", func(t *testing.T) {
+		// Another thread's error comes between a mark's reading of the counter and its printing.
+		r := newReport().plan("TestA", "TestB")
+		r.begin("TestA")
+		r.error("InvalidFree", stack(vgFree, dfree))
+		r.errors--
+		r.end("TestA", "pass")
+		r.errors++
+		r.begin("TestB")
+		r.end("TestB", "pass")
+		r.done(0)
+		judge(t, r.finish(), whole).check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Pass})
+	})
+}
+
+func TestLeaksReportedTwiceCountOnce(t *testing.T) {
+	r := newReport().plan("TestA")
+	r.begin("TestA")
+	r.mark("leaks begin")
+	r.error("Leak_DefinitelyLost", freed(1, testA))
+	r.mark("leaks end")
+	r.end("TestA", "pass")
+	r.done(0)
+	j := judge(t, r.finish(freed(1, testA)), whole)
+	j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail})
+	if f := j.findings[0]; len(j.findings) != 1 || f.Bytes != 40 || f.Blocks != 2 {
+		t.Errorf("%d findings, %d bytes in %d blocks", len(j.findings), f.Bytes, f.Blocks)
+	}
+}
+
+// Evidence that is incomplete is never a pass.
+func TestIncompleteEvidence(t *testing.T) {
+	tests := func(r *report) {
+		r.begin("TestA")
+		r.end("TestA", "pass")
+		r.begin("TestB")
+		r.end("TestB", "fail")
+		r.done(1)
+	}
+	both := verdicts{"TestA": result.Inconclusive, "TestB": result.Fail}
+	for _, c := range []struct {
+		name   string
+		make   func(r *report)
+		out    Outcome
+		want   verdicts
+		reason string
+	}{
+		{"aborted memcheck", func(r *report) {
+			tests(r)
+			r.add(valgrind.Status{State: "FINISHED"})
+		}, Outcome{ExitCode: 1}, both, "memcheck aborted"},
+		{"no FINISHED", tests, Outcome{ExitCode: 1}, both, "FINISHED"},
+		{"no suppression counts", func(r *report) {
+			tests(r)
+			r.add(valgrind.Status{State: "FINISHED"}, r.counts)
+		}, Outcome{ExitCode: 1}, both, "suppcounts"},
+		{"killed", tests, Outcome{ExitCode: -1, Signal: "SIGKILL"}, both, "killed by SIGKILL"},
+		{"timeout", tests, Outcome{ExitCode: -1, Signal: "SIGKILL", Stopped: "the tests took longer than 1m0s"}, both, "longer than 1m0s"},
+		{"complaint", func(r *report) {
+			tests(r)
+			r.finish()
+		}, Outcome{ExitCode: 1, Complaint: "Memcheck: mc_leakcheck.c:2160: the 'impossible' happened"}, both, "impossible"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newReport().plan("TestA", "TestB")
+			c.make(r)
+			j := judge(t, r, c.out)
+			j.check(t, result.ExitInconclusive, c.want)
+			j.reason(t, "TestA", c.reason)
+		})
+	}
+	t.Run("no report", func(t *testing.T) {
+		r := newReport()
+		r.events = nil
+		r.output.WriteString("/tmp/p.test: error while loading shared libraries: libx.so.1: cannot open shared object file\n")
+		j := judge(t, r, Outcome{ExitCode: 127})
+		j.check(t, result.ExitInconclusive, verdicts{"[setup]": result.Inconclusive})
+		j.reason(t, "[setup]", "did not start", "exit status 127", "libx.so.1")
+	})
+	t.Run("report without marks", func(t *testing.T) {
+		r := newReport()
+		r.events = r.events[:2]
+		judge(t, r.finish(), whole).check(t, result.ExitInconclusive, verdicts{"[setup]": result.Inconclusive})
+	})
+	t.Run("any prefix", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB", "TestC")
+		for _, name := range []string{"TestA", "TestB", "TestC"} {
+			r.begin(name)
+			r.end(name, "pass")
+		}
+		r.done(0)
+		r.finish()
+		events := r.events
+		for n := range len(events) {
+			r.events = events[:n]
+			if j := judge(t, r, whole); j.code == result.ExitPass {
+				t.Errorf("exit code 0 with %d of %d events", n, len(events))
+			}
+		}
+	})
+}
+
+func TestProcessGoesDown(t *testing.T) {
+	t.Run("one test runs", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB", "TestC")
+		r.begin("TestA")
+		r.end("TestA", "pass")
+		r.begin("TestB")
+		r.begin("TestB/sub")
+		r.output.WriteString("\x16=== RUN   TestB/sub\nabout to fall\nSIGSEGV: segmentation violation\n\ngoroutine 7 [syscall]:\n")
+		j := judge(t, r.finish(freed(r.ids["TestB/sub"], testB)), Outcome{ExitCode: 2})
+		j.check(t, result.ExitInconclusive, // TestC is still to run
+			verdicts{"TestA": result.Pass, "TestB": result.Fail, "TestB/sub": result.Fail})
+		j.reason(t, "TestB/sub", "took its process down", "exit status 2", "SIGSEGV: segmentation violation")
+		if got := j.tests["TestB/sub"].Output; !strings.HasPrefix(got, "about to fall\n") {
+			t.Errorf("output %q", got)
+		}
+		if !slices.Equal(j.remaining, []string{"TestC"}) {
+			t.Errorf("remaining %q", j.remaining)
+		}
+		if len(j.findings) != 0 {
+			t.Errorf("what a test that was cut short did not free is no leak: %+v", j.findings[0])
+		}
+	})
+	t.Run("several run", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB", "TestC", "TestD")
+		for _, name := range []string{"TestA", "TestB", "TestC"} {
+			r.begin(name)
+			r.pause(name)
+		}
+		r.cont("TestA")
+		r.cont("TestB")
+		r.output.WriteString("\x16--- FAIL: TestB (0.00s)\npanic: boom\n")
+		j := judge(t, r.finish(), Outcome{ExitCode: 2})
+		j.check(t, result.ExitInconclusive, verdicts{"TestA": result.Inconclusive, "TestB": result.Fail})
+		if !slices.Equal(j.remaining, []string{"TestD", "TestC"}) {
+			t.Errorf("remaining %q", j.remaining)
+		}
+	})
+	t.Run("go test's timeout", func(t *testing.T) {
+		r := newReport().plan("TestA")
+		r.begin("TestA")
+		r.output.WriteString("panic: test timed out after 2s\n\trunning tests:\n")
+		j := judge(t, r.finish(), Outcome{ExitCode: 2})
+		j.check(t, result.ExitInconclusive, verdicts{"TestA": result.Inconclusive})
+		j.reason(t, "TestA", "test timed out after 2s")
+	})
+	t.Run("signal from outside", func(t *testing.T) {
+		r := newReport().plan("TestA")
+		r.begin("TestA")
+		r.add(valgrind.FatalSignal{Signal: 15, Name: "SIGTERM"})
+		j := judge(t, r.finish(), Outcome{ExitCode: -1, Signal: "SIGTERM"})
+		j.check(t, result.ExitInconclusive, verdicts{"TestA": result.Inconclusive})
+	})
+	t.Run("fatal signal of its own", func(t *testing.T) {
+		r := newReport().plan("TestA")
+		r.begin("TestA")
+		r.add(valgrind.FatalSignal{Signal: 11, Name: "SIGSEGV"})
+		j := judge(t, r.finish(), Outcome{ExitCode: -1, Signal: "SIGSEGV"})
+		j.check(t, result.ExitFail, verdicts{"TestA": result.Fail})
+		j.reason(t, "TestA", "SIGSEGV")
+	})
+	t.Run("in TestMain", func(t *testing.T) {
+		r := newReport()
+		r.output.WriteString("panic: no configuration\n")
+		j := judge(t, r.finish(), Outcome{ExitCode: 2})
+		j.check(t, result.ExitFail, verdicts{"[setup]": result.Fail})
+		j.reason(t, "[setup]", "panic: no configuration")
+	})
+	t.Run("after M.Run", func(t *testing.T) {
+		r := newReport().plan("TestA")
+		r.begin("TestA")
+		r.end("TestA", "pass")
+		r.done(0)
+		j := judge(t, r.finish(), Outcome{ExitCode: 3})
+		j.check(t, result.ExitFail, verdicts{"TestA": result.Pass, "[teardown]": result.Fail})
+		j.reason(t, "[teardown]", "exit status 3")
+	})
+	t.Run("exit status 0 in a test", func(t *testing.T) {
+		r := newReport().plan("TestA")
+		r.begin("TestA")
+		judge(t, r.finish(), whole).check(t, result.ExitFail, verdicts{"TestA": result.Fail})
+	})
+	t.Run("without M.Run", func(t *testing.T) {
+		judge(t, newReport().finish(), whole).check(t, result.ExitInconclusive, verdicts{})
+	})
+}
+
+func TestBlame(t *testing.T) {
+	cfg := testConfig(t)
+	other := valgrind.Frame{Function: "github.com/ceph/go-ceph/rados.(*Conn).Shutdown", Dir: "/root/go/pkg/mod/github.com/ceph/go-ceph@v0.39.0/rados",
+		File: "conn.go", Line: 3, Object: binary}
+	mod := valgrind.Frame{Function: "example.com/m/wrap.Text[go.shape.int]", Dir: "/src/m/wrap", File: "wrap.go", Line: 7, Object: binary}
+	modC := valgrind.Frame{Function: "wrap_text", Dir: filepath.Join(cfg.ModuleDir, "wrap"), File: "wrap.c", Line: 7, Object: "/src/m/libwrap.so"}
+	vendored := valgrind.Frame{Function: "third", Dir: filepath.Join(cfg.ModuleDir, "vendor/third"), File: "third.c", Line: 7, Object: binary}
+	std := valgrind.Frame{Function: "strings.Clone", Dir: "/usr/local/go/src/strings", File: "clone.go", Line: 7, Object: binary}
+	ginkgo := valgrind.Frame{Function: "github.com/onsi/ginkgo/v2/internal.(*Suite).runNode.func3", Dir: "/root/go/pkg/mod/x", File: "suite.go", Line: 1, Object: binary}
+	for _, c := range []struct {
+		name     string
+		sections []valgrind.Section
+		want     string
+	}{
+		{"named goes before the module", []valgrind.Section{stack(vgFree, mod, testA)}, testA.Function},
+		{"in a later stack, too", []valgrind.Section{stack(vgFree, mod), stack(libc, goFree)}, goFree.Function},
+		{"the module goes before others", []valgrind.Section{stack(vgFree, other, mod)}, mod.Function},
+		{"C of the module in a library", []valgrind.Section{stack(libc, modC)}, "wrap_text"},
+		{"other modules", []valgrind.Section{stack(vgFree, libc, std, other, ginkgo)}, other.Function},
+		{"vendored C is another module's", []valgrind.Section{stack(vendored, mod)}, mod.Function},
+		{"C in a preamble", []valgrind.Section{stack(vgFree, dfree, goFree)}, "dfree"},
+		{"generated code never", []valgrind.Section{stack(vgFree, cgoStub, goStub, cgocall)}, ""},
+		{"libraries, Go and frameworks never", []valgrind.Section{stack(vgFree, noSymbol, libc, std, ginkgo, tRunner, goexit)}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fr := New(cfg, nil).frames
+			e := located(&valgrind.Error{Sections: c.sections}, cfg.Dir)
+			got := ""
+			if b := fr.blame(e.Sections); b != nil {
+				got = b.Function
+			}
+			if got != c.want {
+				t.Errorf("blamed %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestGoPackage(t *testing.T) {
+	for function, want := range map[string]string{
+		"example.com/m/p.TestA.func1.2":                     "example.com/m/p",
+		"example.com/m/p.(*T).Method":                       "example.com/m/p",
+		"example.com/m/p.Generic[go.shape.struct { x.Y }]":  "example.com/m/p",
+		"gopkg.in/yaml%2ev3.Unmarshal":                      "gopkg.in/yaml.v3",
+		"runtime.mallocgc":                                  "runtime",
+		"main.main":                                         "main",
+		"free":                                              "",
+		"dfree.constprop.0":                                 "",
+		"librados::IoCtxImpl::write(object_t const&, char)": "",
+		"operator delete(void*)":                            "",
+		"":                                                  "",
+	} {
+		if got := goPackage(function); got != want {
+			t.Errorf("%q: package %q, want %q", function, got, want)
+		}
+	}
+}
+
+func TestSymbolLessFrame(t *testing.T) {
+	fr := New(testConfig(t), nil).frames
+	if diff := cmp.Diff(result.Frame{Object: noSymbol.Object, Offset: 0x1c4}, fr.frame(noSymbol)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMarks(t *testing.T) {
+	m, token, err := parseMark("cgogrind1 f00d end 7 3 fail 1500 TestX/a%20b %5BFAIL%5D%0Ano ")
+	want := markEnd{id: 7, errors: 3, status: "fail", elapsed: 1500, name: "TestX/a b", reason: "[FAIL]\nno"}
+	if err != nil || token != "f00d" || m != want {
+		t.Errorf("%+v %q %v", m, token, err)
+	}
+	if m, _, err := parseMark("somebody else's message"); m != nil || err != nil {
+		t.Errorf("%v %v", m, err)
+	}
+	for _, bad := range []string{"cgogrind1", "cgogrind1 f00d", "cgogrind1 f00d jump 1", "cgogrind1 f00d begin 1 2 test",
+		"cgogrind1 f00d begin one 2 test T", "cgogrind1 f00d begin 1 2 test T more", "cgogrind1 f00d plan %zz"} {
+		if m, _, err := parseMark(bad); err == nil {
+			t.Errorf("%q: %+v without an error", bad, m)
+		}
+	}
+}
+
+func TestOutput(t *testing.T) {
+	var lines []string
+	o := &Output{Line: func(s string) { lines = append(lines, s) }}
+	text := "before\n" +
+		"\x16=== RUN   TestA\nin A\nno newline\x16=== RUN   TestB\nin B\n\x16=== NAME  TestA\n    a_test.go:3: back in A\n" +
+		"\x16--- FAIL: TestA (0.00s)\nafter A\n\x16=== NAME  TestB\nB again\n\x16--- PASS: TestB (0.00s)\nFAIL\nexit"
+	for i := range len(text) { // in the smallest pieces
+		if _, err := o.Write([]byte{text[i]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Close()
+	for name, want := range map[string]string{
+		"TestA": "in A\nno newline\n    a_test.go:3: back in A\nafter A", "TestB": "in B\nB again", "": "before\nexit", "TestC": "",
+	} {
+		if got := o.Tail(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+	if !o.failed["TestA"] || o.failed["TestB"] {
+		t.Errorf("failed: %v", o.failed)
+	}
+	if strings.Contains(strings.Join(lines, "\n"), marker) || !slices.Contains(lines, "=== RUN   TestA") {
+		t.Errorf("lines: %q", lines)
+	}
+	for range 3 * maxTailLines {
+		fmt.Fprintln(o, "more")
+	}
+	if got := o.Tail(""); strings.Count(got, "\n") != maxTailLines || !strings.HasPrefix(got, "…\n") {
+		t.Errorf("%d lines: %.40q", strings.Count(got, "\n"), got)
+	}
+}

@@ -1,0 +1,53 @@
+package judge
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+)
+
+// isNoise says whether a record is no defect of anybody's code: a nil dereference in Go, which Go turns into a panic,
+// or what the Go runtime does when it prints stacks.
+func (r *frameReader) isNoise(e *valgrind.Error) bool {
+	var top *valgrind.Frame
+	if len(e.Sections) > 0 && len(e.Sections[0].Stack) > 0 {
+		top = &e.Sections[0].Stack[0]
+	}
+	if top == nil || r.lang(*top) != result.Go {
+		return false
+	}
+	if e.Kind == "InvalidRead" || e.Kind == "InvalidWrite" {
+		if addr, ok := address(e); ok && addr < pageSize {
+			return true
+		}
+	}
+	// Goroutine dumps read words that nobody wrote, and unwinding after a panic through a callback reads the system
+	// stack where it was left.
+	if !strings.HasPrefix(top.Function, "runtime.") {
+		return false
+	}
+	for _, f := range e.Sections[0].Stack {
+		if dump.MatchString(f.Function) {
+			return true
+		}
+	}
+	return false
+}
+
+var dump = regexp.MustCompile(`^runtime\.(printhex.*|traceback.*|printpanic.*|dopanic_m|printArgs|\(\*unwinder\)\..*)$`)
+
+var addressText = regexp.MustCompile(`^Address 0x([0-9a-fA-F]+) `)
+
+// address returns the address that an error is about, from its auxiliary text.
+func address(e *valgrind.Error) (uint64, bool) {
+	for _, s := range e.Sections {
+		if m := addressText.FindStringSubmatch(s.Text.Text); m != nil {
+			n, err := strconv.ParseUint(m[1], 16, 64)
+			return n, err == nil
+		}
+	}
+	return 0, false
+}

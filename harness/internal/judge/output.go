@@ -1,0 +1,154 @@
+package judge
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+)
+
+// Output takes what a test binary prints with -test.v=test2json and keeps, for each test, the end of what it printed.
+// The framing is that of testing's chatty printer: a line that begins with ^V and "=== NAME" or "=== RUN" says whose
+// output follows.
+type Output struct {
+	// Line is called for every whole line, without framing and without the newline; it may be nil.
+	Line func(line string)
+
+	partial []byte
+	current string
+	tails   map[string]*tail
+	panics  string          // the first line of a panic, fatal error or signal
+	failed  map[string]bool // tests with a "--- FAIL" line
+}
+
+const (
+	marker       = "\x16" // ^V, in $GOROOT/src/testing/testing.go
+	maxTailLines = 100
+	maxTailBytes = 16 << 10
+	maxLine      = 64 << 10
+)
+
+var (
+	updateLine = regexp.MustCompile(`^=== (RUN|PAUSE|CONT|NAME|ATTR)\s+(\S*)`)
+	resultLine = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP|BENCH): (\S+) \(`)
+	panicLine  = regexp.MustCompile(`^(panic: |fatal error: |runtime: unexpected return pc|SIG[A-Z]+: |unexpected fault address |Aborted)`)
+)
+
+// Write takes some output. It never fails.
+func (o *Output) Write(b []byte) (int, error) {
+	o.partial = append(o.partial, b...)
+	for {
+		i := bytes.IndexByte(o.partial, '\n')
+		if i < 0 && len(o.partial) < maxLine {
+			return len(b), nil
+		}
+		if i < 0 {
+			o.line(string(o.partial))
+			o.partial = o.partial[:0]
+			continue
+		}
+		o.line(string(o.partial[:i]))
+		o.partial = append(o.partial[:0], o.partial[i+1:]...)
+	}
+}
+
+// Close takes the last line if it did not end.
+func (o *Output) Close() {
+	if len(o.partial) > 0 {
+		o.line(string(o.partial))
+		o.partial = nil
+	}
+}
+
+func (o *Output) line(s string) {
+	// Output that does not end in a newline runs into the next mark.
+	if i := strings.Index(s, marker); i > 0 {
+		o.line(s[:i])
+		s = s[i:]
+	}
+	s, framed := strings.CutPrefix(s, marker)
+	s = strings.TrimSuffix(s, "\r")
+	if framed {
+		if m := updateLine.FindStringSubmatch(s); m != nil {
+			o.current = m[2]
+			if m[1] == "NAME" {
+				return
+			}
+			o.show(s)
+			return
+		}
+	}
+	if m := resultLine.FindStringSubmatch(s); m != nil {
+		if framed {
+			o.current = m[2]
+		}
+		if m[1] == "FAIL" {
+			if o.failed == nil {
+				o.failed = make(map[string]bool)
+			}
+			o.failed[m[2]] = true
+		}
+		o.show(s)
+		return
+	}
+	if o.panics == "" && panicLine.MatchString(s) {
+		o.panics = s
+	}
+	if s == "PASS" || s == "FAIL" {
+		o.current = ""
+		o.show(s)
+		return
+	}
+	o.keep(s)
+	o.show(s)
+}
+
+func (o *Output) show(s string) {
+	if o.Line != nil {
+		o.Line(s)
+	}
+}
+
+func (o *Output) keep(s string) {
+	if o.tails == nil {
+		o.tails = make(map[string]*tail)
+	}
+	t := o.tails[o.current]
+	if t == nil {
+		t = &tail{}
+		o.tails[o.current] = t
+	}
+	t.add(s)
+}
+
+// Tail returns the end of what a test printed, or of what was printed outside of tests for the empty name.
+func (o *Output) Tail(name string) string {
+	if t := o.tails[name]; t != nil {
+		return t.String()
+	}
+	return ""
+}
+
+// tail keeps the last lines that were added.
+type tail struct {
+	lines []string
+	size  int
+	cut   bool
+}
+
+func (t *tail) add(s string) {
+	t.lines = append(t.lines, s)
+	t.size += len(s) + 1
+	for len(t.lines) > 1 && (len(t.lines) > maxTailLines || t.size > maxTailBytes) {
+		t.size -= len(t.lines[0]) + 1
+		t.lines = t.lines[1:]
+		t.cut = true
+	}
+}
+
+func (t *tail) String() string {
+	s := strings.Join(t.lines, "\n")
+	if t.cut {
+		s = "…\n" + s
+	}
+	return s
+}

@@ -1,0 +1,316 @@
+package judge
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+)
+
+// Process judges one process that runs tests of the package.
+type Process struct {
+	judge   *Judge
+	command []string
+	output  *Output
+
+	started  bool // the test binary's runtime is up
+	layout   markLayout
+	plan     []string
+	planned  bool // the plan is whole
+	done     bool // M.Run returned
+	tests    []*test
+	byID     map[uint64]*test
+	specs    []suite
+	expected []*expectation
+
+	records       []*record
+	leaks         map[string]*record // by identity and stack: later leak checks repeat what earlier ones found
+	checkingLeaks bool
+	order         []uint64           // unique numbers, as they were reported
+	byUnique      map[uint64]*record // nil for errors that are no defects
+	folds         foldCounter
+	outsideFolds  []fold
+	strange       map[string]bool // marks that were not obeyed, each noted once
+
+	whole  valgrind.Completeness
+	counts map[uint64]int // how often each error happened, by unique number; nil until the report's end
+	signal *valgrind.FatalSignal
+}
+
+type state int
+
+const (
+	running state = iota
+	paused        // in t.Parallel
+	over
+)
+
+// test is one run of a test, subtest, example, fuzz target, Ginkgo spec or Ginkgo node.
+type test struct {
+	id         uint64
+	kind, name string
+	parent     *test
+	children   []*test
+	state      state
+	status     string // as it ended: "pass", "fail", "skip"
+	reason     string
+	elapsed    time.Duration
+	records    []*record
+	folds      []unresolved
+}
+
+func (t *test) isSpec() bool { return t.kind == "spec" || t.kind == "node" }
+
+func (t *test) hasRunningChild() bool {
+	return slices.ContainsFunc(t.children, func(c *test) bool { return c.state == running })
+}
+
+func (t *test) isWithin(a *test) bool {
+	for ; t != nil; t = t.parent {
+		if t == a {
+			return true
+		}
+	}
+	return false
+}
+
+// suite is a Ginkgo suite that said how many specs it will run.
+type suite struct {
+	name  string
+	count int
+	test  *test
+}
+
+// record is an error that memcheck reported and that may be a finding.
+type record struct {
+	kind        valgrind.Kind
+	message     string
+	tests       []*test // none: outside of any
+	outside     string
+	attribution result.Attribution
+	fingerprint string
+	blame       *result.Frame
+	stacks      []result.Stack
+	functions   []string // of the code under test, from the innermost to the blamed one: what a test may expect
+	count       uint64
+	bytes       uint64
+	blocks      uint64
+	disposition result.Disposition
+}
+
+// Process returns the judge of the next process; command is its command line.
+func (j *Judge) Process(command []string) *Process {
+	return &Process{
+		judge: j, command: command, output: &Output{},
+		byID: make(map[uint64]*test), leaks: make(map[string]*record),
+		byUnique: make(map[uint64]*record), strange: make(map[string]bool),
+	}
+}
+
+// Output takes what the test binary prints, standard error included, with -test.v=test2json.
+func (p *Process) Output() *Output { return p.output }
+
+// Event takes what valgrind.Read yields next. It does not keep the event.
+func (p *Process) Event(ev valgrind.Event, err error) {
+	p.whole.Add(ev, err)
+	if err != nil {
+		return
+	}
+	switch ev := ev.(type) {
+	case *valgrind.Error:
+		p.error(ev)
+	case valgrind.ClientMessage:
+		p.message(ev.Text)
+	case valgrind.ErrorCounts:
+		p.counts = make(map[uint64]int)
+		for _, c := range ev {
+			p.counts[c.Unique] = int(c.Count)
+		}
+	case valgrind.FatalSignal:
+		p.signal = &ev
+	}
+}
+
+// message obeys a mark.
+func (p *Process) message(text string) {
+	m, token, err := parseMark(text)
+	if m == nil && err == nil {
+		return // somebody else's
+	}
+	if _, ok := m.(markExpect); err == nil && token != p.judge.cfg.Token && (!ok || token != "-") {
+		err = fmt.Errorf("a mark with the token of another run, %q, was not obeyed", text)
+	}
+	if err != nil {
+		if !p.strange[err.Error()] && len(p.strange) < 10 {
+			p.strange[err.Error()] = true
+			p.judge.progress(err.Error())
+		}
+		return
+	}
+	switch m := m.(type) {
+	case markStart:
+		p.started = true
+	case markLayout:
+		p.layout = m
+	case markPlan:
+		p.plan = append(p.plan, m.name)
+	case markPlanned:
+		p.planned = true
+		p.judge.emit(result.Message{Plan: &result.Plan{
+			Package: p.judge.cfg.ImportPath, Tests: p.plan, Command: p.command,
+		}})
+	case markSpecs:
+		s := suite{name: m.suite, count: m.count}
+		if r := p.running(); len(r) > 0 {
+			s.test = r[len(r)-1]
+		}
+		p.specs = append(p.specs, s)
+		p.judge.progress(fmt.Sprintf("%s: %s", m.suite, plural(m.count, "spec")))
+	case markBegin:
+		p.folds.mark(m.errors, p.outside(), p.running())
+		t := &test{id: m.id, kind: m.kind, name: m.name}
+		if t.parent = p.parentOf(t); t.parent != nil {
+			t.parent.children = append(t.parent.children, t)
+		}
+		p.tests = append(p.tests, t)
+		p.byID[m.id] = t
+	case markPause:
+		p.folds.mark(m.errors, p.outside(), p.running())
+		p.setState(m.id, paused)
+	case markCont:
+		p.folds.mark(m.errors, p.outside(), p.running())
+		p.setState(m.id, running)
+	case markEnd:
+		p.folds.mark(m.errors, p.outside(), p.running())
+		p.setState(m.id, over)
+		if t := p.byID[m.id]; t != nil {
+			t.status, t.reason, t.elapsed = m.status, m.reason, m.elapsed
+			p.judge.progress(p.ended(t))
+		}
+	case markExpect:
+		p.expect(m)
+	case markLeaks:
+		p.checkingLeaks = m.begin
+	case markDone:
+		p.done = true
+	}
+}
+
+func (p *Process) setState(id uint64, s state) {
+	if t := p.byID[id]; t != nil {
+		t.state = s
+	}
+}
+
+// ended says how a test stands. It cannot say that it passed: what it leaked is known at the end of the process.
+func (p *Process) ended(t *test) string {
+	word := "ran "
+	switch {
+	case t.status == "fail" || len(t.records) > 0 && len(p.expectationsOf(t)) == 0:
+		word = "fail"
+	case t.status == "skip":
+		word = "skip"
+	}
+	return fmt.Sprintf("%s  %s (%.2fs)", word, t.name, t.elapsed.Seconds())
+}
+
+// error keeps what memcheck reported as a record of the tests that it belongs to.
+func (p *Process) error(e *valgrind.Error) {
+	if p.judge.frames.isNoise(e) {
+		p.reported(e, nil)
+		return
+	}
+	r := p.newRecord(e)
+	p.reported(e, r)
+	if isLeak(e.Kind) {
+		key := leakKey(r, e)
+		if old := p.leaks[key]; old != nil {
+			old.bytes, old.blocks = r.bytes, r.blocks
+			return
+		}
+		p.leaks[key] = r
+	}
+	p.records = append(p.records, r)
+	for _, t := range r.tests {
+		t.records = append(t.records, r)
+	}
+	p.judge.progress(fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.blame), strings.Join(r.names(), " or ")))
+}
+
+func (p *Process) newRecord(e *valgrind.Error) *record {
+	fr := p.judge.frames
+	r := &record{
+		kind: e.Kind, count: 1, message: plainText(e.What.Text),
+		bytes: e.What.LeakedBytes, blocks: e.What.LeakedBlocks,
+		blame:       fr.blame(e.Sections),
+		fingerprint: result.Fingerprint(string(e.Kind), fr.significant(e.Sections)),
+		functions:   fr.blamable(e.Sections),
+	}
+	r.tests, r.outside, r.attribution = p.attribute(e)
+	for i, s := range e.Sections {
+		if i > 0 && s.Text.Text == "" && len(s.Stack) == 0 {
+			continue
+		}
+		r.stacks = append(r.stacks, result.Stack{Label: plainText(s.Text.Text), Frames: fr.shown(s.Stack)})
+	}
+	return r
+}
+
+// names are the tests that a record belongs to, or the name in brackets that stands for none.
+func (r *record) names() []string {
+	if len(r.tests) == 0 {
+		return []string{r.outside}
+	}
+	var names []string
+	for _, t := range r.tests {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// leakKey tells the leaks of one process apart as memcheck does: by the whole stack.
+func leakKey(r *record, e *valgrind.Error) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %v", e.Kind, r.names())
+	for _, s := range e.Sections {
+		for _, f := range s.Stack {
+			fmt.Fprintf(&b, " %x", f.IP)
+		}
+	}
+	return b.String()
+}
+
+var (
+	farAddress = regexp.MustCompile(`^Address 0x[0-9A-Fa-f]{4,} is `)
+	lossRecord = regexp.MustCompile(` in loss record [0-9,]+ of [0-9,]+$`)
+	growth     = regexp.MustCompile(` \([+-][0-9,]+\)`)
+)
+
+// plainText takes from a text of memcheck what changes from run to run, and keeps addresses in the first page: those
+// are offsets from nil.
+func plainText(s string) string {
+	s = lossRecord.ReplaceAllString(s, "")
+	s = growth.ReplaceAllString(s, "")
+	return farAddress.ReplaceAllString(s, "")
+}
+
+func blamed(f *result.Frame) string {
+	switch {
+	case f == nil:
+		return "code that is not under test"
+	case f.Line == 0:
+		return f.Function
+	}
+	return fmt.Sprintf("%s (%s:%d)", f.Function, f.File[strings.LastIndexByte(f.File, '/')+1:], f.Line)
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

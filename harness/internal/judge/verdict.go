@@ -1,0 +1,510 @@
+package judge
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// Outcome is how a process ended.
+type Outcome struct {
+	ExitCode int    // -1 if a signal ended it
+	Signal   string // "SIGKILL"
+	// Stopped says why the process was stopped from here: a timeout, an interrupt. Empty if it was not.
+	Stopped string
+	// Complaint is what valgrind itself complained of: it could not start, or it gave up. Empty if it did not.
+	Complaint string
+}
+
+// ruling is a verdict in the making.
+type ruling struct {
+	verdict result.Verdict
+	reason  string
+}
+
+// Finish takes how the process ended and emits the verdicts of its tests. It returns the planned tests that have none
+// yet, because the process went down before they could run: a fresh process can run them.
+func (p *Process) Finish(o Outcome) (remaining []string) {
+	p.output.Close()
+	problem := p.problem(o)
+	remaining = p.waiting()
+	for _, t := range p.tests {
+		if t.state == paused && t.parent == nil && len(t.children) == 0 {
+			remaining = append(remaining, t.name)
+		}
+	}
+
+	p.dropLeaksOfUnfinished()
+	p.resolveFolds()
+	p.dispose()
+
+	rulings := make(map[*test]ruling)
+	for _, t := range p.tests {
+		p.rule(t, o, problem, rulings)
+	}
+	blamedForProblem := false
+	for _, t := range p.tests {
+		r := rulings[t]
+		if t.state == paused && slices.Contains(remaining, t.name) || t.kind == "node" && (r.verdict == result.Pass || r.verdict == result.Skip) {
+			continue
+		}
+		blamedForProblem = blamedForProblem || r.verdict == result.Inconclusive
+		p.emit(t.name, t, r)
+	}
+	p.outsideVerdicts(o, problem, blamedForProblem)
+	if p.done {
+		// M.Run returned without them, as -failfast makes it do: they would not run in another process either.
+		p.judge.Lost(remaining, "the test binary did not run it")
+		return nil
+	}
+	return remaining
+}
+
+// Began says whether a test began in this process.
+func (p *Process) Began() bool { return len(p.tests) > 0 }
+
+// waiting lists the planned tests that have not begun.
+func (p *Process) waiting() []string {
+	begun := make(map[string]bool)
+	for _, t := range p.tests {
+		begun[t.name] = true
+	}
+	var out []string
+	for _, name := range p.plan {
+		if !begun[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// problem says what the evidence lacks, "" if it is complete.
+func (p *Process) problem(o Outcome) string {
+	switch reason := p.whole.Reason(); {
+	case o.Complaint != "":
+		return "valgrind gave up: " + o.Complaint
+	case reason == "":
+		return ""
+	case o.Stopped != "":
+		return o.Stopped
+	case o.Signal != "":
+		return "the process was killed by " + o.Signal + ", so memcheck's report is incomplete"
+	default:
+		return "memcheck's report is incomplete: " + reason
+	}
+}
+
+// dropLeaksOfUnfinished forgets the leaks of tests that were cut short: they had no chance to free anything.
+func (p *Process) dropLeaksOfUnfinished() {
+	drop := func(r *record) bool {
+		return isLeak(r.kind) && len(r.tests) > 0 &&
+			!slices.ContainsFunc(r.tests, func(t *test) bool { return t.state == over })
+	}
+	p.records = slices.DeleteFunc(p.records, drop)
+	for _, t := range p.tests {
+		t.records = slices.DeleteFunc(t.records, drop)
+	}
+}
+
+// resolveFolds gives the repeats that memcheck only counted to the tests that ran meanwhile.
+func (p *Process) resolveFolds() {
+	p.folds.resolve(p.repeats(), func(f fold, may []*repeat) {
+		if len(may) == 1 && len(f.tests) <= 1 {
+			p.repeated(f, may[0].record)
+			return
+		}
+		for _, t := range f.tests {
+			t.folds = append(t.folds, unresolved{f, may})
+		}
+		if len(f.tests) == 0 && slices.ContainsFunc(may, func(r *repeat) bool { return r.record != nil }) {
+			p.outsideFolds = append(p.outsideFolds, f)
+		}
+	})
+}
+
+// unresolved is a fold of which it is not known what it repeats, or whose it is.
+type unresolved struct {
+	fold
+	may []*repeat
+}
+
+// repeated makes a fold a record of its own, unless the test has that finding already, or it is noise.
+func (p *Process) repeated(f fold, r *record) {
+	if r == nil {
+		return
+	}
+	again := *r
+	again.tests, again.outside, again.attribution = f.tests, f.outside, result.ByRunning
+	if len(f.tests) == 0 {
+		again.attribution = result.Outside
+	}
+	if slices.Equal(again.names(), r.names()) {
+		r.count += uint64(f.count)
+		return
+	}
+	again.count = uint64(f.count)
+	p.records = append(p.records, &again)
+	for _, t := range f.tests {
+		t.records = append(t.records, &again)
+	}
+}
+
+// dispose decides about every record and hands it to the package's findings.
+func (p *Process) dispose() {
+	for _, r := range p.records {
+		r.disposition = p.disposition(r, r.tests)
+		p.judge.add(r, r.disposition, r.names())
+	}
+}
+
+// rule gives a test its verdict, after those of its children.
+func (p *Process) rule(t *test, o Outcome, problem string, rulings map[*test]ruling) {
+	if _, ok := rulings[t]; ok {
+		return
+	}
+	for _, c := range t.children {
+		p.rule(c, o, problem, rulings)
+	}
+	rulings[t] = p.ruling(t, o, problem, rulings)
+}
+
+func (p *Process) ruling(t *test, o Outcome, problem string, rulings map[*test]ruling) ruling {
+	found, doubt := p.findingsOf(t)
+	if t.state != over {
+		r := p.cutShort(t, o, problem)
+		if lost := p.lostSpecs(t); lost != "" {
+			r = ruling{result.Inconclusive, join(r.reason, lost)}
+		}
+		return ruling{r.verdict, join(r.reason, found)}
+	}
+	if t.status != "pass" && t.status != "skip" && t.status != "none" {
+		return ruling{result.Fail, join(p.failure(t, rulings), found)}
+	}
+	if found != "" {
+		return ruling{result.Fail, found}
+	}
+	var unmet []string
+	for _, e := range p.expected {
+		if e.test == t && !e.met && t.status != "skip" {
+			unmet = append(unmet, fmt.Sprintf("%s was expected, and memcheck did not report it", e))
+		}
+	}
+	if problem == "" && len(unmet) > 0 {
+		return ruling{result.Fail, strings.Join(unmet, "; ")}
+	}
+	var fails, doubts []string
+	for _, u := range t.folds {
+		r := p.unresolvedRuling(t, u)
+		switch r.verdict {
+		case result.Fail:
+			fails = append(fails, r.reason)
+		case result.Inconclusive:
+			doubts = append(doubts, r.reason)
+		}
+	}
+	if doubt != "" {
+		doubts = append(doubts, doubt)
+	}
+	for _, c := range t.children {
+		switch r := rulings[c]; {
+		case r.verdict == result.Fail:
+			fails = append(fails, c.name+" fails")
+		case r.verdict == result.Inconclusive:
+			doubts = append(doubts, c.name+" is inconclusive")
+		}
+	}
+	if lost := p.lostSpecs(t); lost != "" {
+		doubts = append(doubts, lost)
+	}
+	switch {
+	case len(fails) > 0:
+		return ruling{result.Fail, few(fails)}
+	case t.status == "skip":
+		return ruling{result.Skip, t.reason}
+	case problem != "":
+		return ruling{result.Inconclusive, problem}
+	case len(doubts) > 0:
+		return ruling{result.Inconclusive, few(doubts)}
+	}
+	return ruling{result.Pass, p.asExpected(t)}
+}
+
+// findingsOf names the new findings of a test, and those that may be another's.
+func (p *Process) findingsOf(t *test) (found, doubt string) {
+	var sure, unsure []string
+	for _, r := range t.records {
+		if r.disposition != result.New {
+			continue
+		}
+		text := string(r.kind) + " in " + blamed(r.blame)
+		if r.attribution != result.OneOf {
+			sure = append(sure, text)
+		} else {
+			unsure = append(unsure, fmt.Sprintf("%s happened in one of %s", text, strings.Join(r.names(), ", ")))
+		}
+	}
+	if len(sure) > 0 {
+		found = "memcheck found " + few(slices.Compact(sure))
+	}
+	if len(unsure) > 0 {
+		doubt = few(slices.Compact(unsure))
+	}
+	return found, doubt
+}
+
+// asExpected says what a test that passes was expected to cause, and did.
+func (p *Process) asExpected(t *test) string {
+	var met []string
+	for _, e := range p.expected {
+		if e.test == t {
+			met = append(met, e.String())
+		}
+	}
+	if len(met) == 0 {
+		return ""
+	}
+	return "found as expected: " + few(met)
+}
+
+// failure says why a test failed on its own.
+func (p *Process) failure(t *test, rulings map[*test]ruling) string {
+	if t.reason != "" {
+		return t.reason
+	}
+	var failed []string
+	for _, c := range t.children {
+		if rulings[c].verdict == result.Fail {
+			failed = append(failed, c.name)
+		}
+	}
+	if len(failed) > 0 {
+		return few(failed) + " failed"
+	}
+	return "the test failed"
+}
+
+// unresolvedRuling says what a fold means for a test when it is not known what it repeats or which test caused it.
+func (p *Process) unresolvedRuling(t *test, u unresolved) ruling {
+	var may []string
+	noise := len(u.may) == 0
+	excused := len(u.may) > 0
+	for _, r := range u.may {
+		if r.record == nil {
+			noise = true
+			continue
+		}
+		may = append(may, string(r.record.kind)+" in "+blamed(r.record.blame))
+		excused = excused && len(p.matching(r.record, t)) > 0
+	}
+	if len(u.may) > 0 && (excused || len(may) == 0) {
+		return ruling{verdict: result.Pass}
+	}
+	reason := fmt.Sprintf("memcheck counted %s of a kind that it had reported before and does not report twice",
+		plural(u.count, "more error"))
+	if len(may) > 0 {
+		reason += " (" + strings.Join(may, ", or ") + ")"
+	}
+	reason += ": run this test alone to see"
+	if noise || len(u.tests) > 1 {
+		return ruling{result.Inconclusive, reason}
+	}
+	return ruling{result.Fail, reason}
+}
+
+// lostSpecs says how many specs of a suite never began.
+func (p *Process) lostSpecs(t *test) string {
+	want := 0
+	for _, s := range p.specs {
+		if s.test == t {
+			want += s.count
+		}
+	}
+	for _, c := range t.children {
+		if c.kind == "spec" {
+			want--
+		}
+	}
+	if want <= 0 {
+		return ""
+	}
+	return plural(want, "spec") + " never began"
+}
+
+// cutShort rules on a test that began and did not end.
+func (p *Process) cutShort(t *test, o Outcome, problem string) ruling {
+	if t.state == paused {
+		return ruling{result.Inconclusive, "the process ended before the test went on: " + p.ending(o)}
+	}
+	switch {
+	case o.Stopped != "":
+		return ruling{result.Inconclusive, o.Stopped}
+	case strings.HasPrefix(p.output.panics, "panic: test timed out"):
+		return ruling{result.Inconclusive, strings.TrimPrefix(p.output.panics, "panic: ")}
+	case problem != "":
+		return ruling{result.Inconclusive, problem}
+	case p.fromOutside(o):
+		return ruling{result.Inconclusive, "the process was ended from outside while the test ran: " + p.ending(o)}
+	}
+	leaves := p.running()
+	for _, l := range leaves {
+		if l.isWithin(t) && (len(leaves) == 1 || p.output.failed[l.name]) {
+			return ruling{result.Fail, "the test took its process down: " + p.ending(o)}
+		}
+	}
+	return ruling{result.Inconclusive, "a test that ran at the same time took the process down: " + p.ending(o)}
+}
+
+var ownSignals = regexp.MustCompile(`^SIG(SEGV|ABRT|BUS|FPE|ILL|TRAP|SYS)$`)
+
+// fromOutside says whether a signal that programs do not raise themselves ended the process.
+func (p *Process) fromOutside(o Outcome) bool {
+	if p.signal != nil {
+		return !ownSignals.MatchString(p.signal.Name)
+	}
+	return o.Signal != "" && !ownSignals.MatchString(o.Signal)
+}
+
+// ending says how the process ended, with the first line of a panic.
+func (p *Process) ending(o Outcome) string {
+	how := fmt.Sprintf("exit status %d", o.ExitCode)
+	switch {
+	case p.signal != nil:
+		how = p.signal.Name
+	case o.Signal != "":
+		how = o.Signal
+	}
+	return join(how, p.output.panics)
+}
+
+// outsideVerdicts gives verdicts to what happened outside of tests, and to the process where no test answers for it.
+func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bool) {
+	byName := make(map[string]ruling)
+	worse := func(name string, v result.Verdict, reason string) {
+		r := byName[name]
+		if r.verdict == "" || v == result.Fail {
+			r.verdict = v
+		}
+		r.reason = join(r.reason, reason)
+		byName[name] = r
+	}
+	counts := make(map[string]int)
+	for _, r := range p.records {
+		if len(r.tests) == 0 {
+			counts[r.outside]++
+			worse(r.outside, result.Fail, "memcheck found "+string(r.kind)+" in "+blamed(r.blame))
+		}
+	}
+	for _, f := range p.outsideFolds {
+		worse(f.outside, result.Inconclusive, fmt.Sprintf("memcheck counted %s of a kind that it had reported before",
+			plural(f.count, "more error")))
+	}
+	cutShort := slices.ContainsFunc(p.tests, func(t *test) bool { return t.state != over })
+	ownFailure := slices.ContainsFunc(p.tests, func(t *test) bool { return t.status == "fail" })
+	switch {
+	case !p.started && o.Stopped == "":
+		worse(result.Setup, result.Inconclusive, "the test binary did not start under memcheck: "+
+			join(join(p.ending(o), o.Complaint), lastLine(p.output.Tail(""))))
+	case problem != "":
+		if !blamedForProblem {
+			worse(p.outside(), result.Inconclusive, problem)
+		}
+	case cutShort:
+	case p.fromOutside(o):
+		worse(p.outside(), result.Inconclusive, "the process was ended from outside: "+p.ending(o))
+	case o.Stopped != "" && !p.done:
+		worse(p.outside(), result.Inconclusive, o.Stopped)
+	case o.ExitCode != 0 && !p.planned:
+		worse(result.Setup, result.Fail, "the test binary ended before its tests: "+p.ending(o))
+	case !p.planned:
+		p.judge.progress("no tests ran: TestMain ended the process without M.Run")
+	case o.ExitCode != 0 && !p.done:
+		worse(p.outside(), result.Fail, "the process went down: "+p.ending(o))
+	case !p.done:
+		worse(p.outside(), result.Inconclusive, "the process ended before its tests did: "+p.ending(o))
+	case o.ExitCode != 0 && !ownFailure:
+		worse(result.Teardown, result.Fail, "the process failed although none of its tests did: "+p.ending(o))
+	}
+	for _, name := range []string{result.Setup, result.Between, result.Teardown} {
+		if r, ok := byName[name]; ok {
+			p.judge.emit(result.Message{Test: &result.Test{
+				Package: p.judge.cfg.ImportPath, Name: name, Verdict: r.verdict, Reason: r.reason,
+				Findings: counts[name], Output: p.output.Tail(""),
+			}})
+		}
+	}
+}
+
+// emit sends a test's verdict.
+func (p *Process) emit(name string, t *test, r ruling) {
+	m := &result.Test{
+		Package: p.judge.cfg.ImportPath, Name: name, Verdict: r.verdict, Reason: r.reason, ElapsedS: t.elapsed.Seconds(),
+	}
+	seen := make(map[findingKey]bool)
+	for _, rec := range t.records {
+		seen[findingKey{rec.fingerprint, rec.disposition, rec.attribution == result.OneOf}] = true
+	}
+	m.Findings = len(seen)
+	if r.verdict != result.Pass && r.verdict != result.Skip {
+		m.Output = p.output.Tail(name)
+		m.Repro = p.repro(t)
+	}
+	p.judge.emit(result.Message{Test: m})
+}
+
+// repro is the command that runs one test again.
+func (p *Process) repro(t *test) string {
+	words := append([]string{"cgogrind", "test"}, p.judge.cfg.ReproFlags...)
+	top := t
+	for top.parent != nil && t.isSpec() {
+		top = top.parent
+	}
+	var levels []string
+	for _, l := range strings.Split(top.name, "/") {
+		levels = append(levels, "^"+regexp.QuoteMeta(l)+"$")
+	}
+	words = append(words, "-run", strings.Join(levels, "/"), p.judge.cfg.ImportPath)
+	if t.kind == "spec" {
+		words = append(words, "--", "-ginkgo.focus="+regexp.QuoteMeta(t.name)+"$")
+	}
+	for i, w := range words {
+		words[i] = shellQuote(w)
+	}
+	return strings.Join(words, " ")
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=@,+-]+$`)
+
+func shellQuote(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// join puts two parts of a reason together; either may be empty.
+func join(a, b string) string {
+	switch {
+	case a == "":
+		return b
+	case b == "":
+		return a
+	}
+	return a + "; " + b
+}
+
+// few joins the first of many.
+func few(s []string) string {
+	const most = 3
+	if len(s) > most {
+		return strings.Join(s[:most], ", ") + fmt.Sprintf(" and %d more", len(s)-most)
+	}
+	return strings.Join(s, ", ")
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}
