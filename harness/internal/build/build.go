@@ -1,0 +1,373 @@
+// Package build turns package patterns into test binaries for memcheck: linked against the instrumented Go runtime,
+// with the hooks that mark where each test begins and ends, and with symbols. Nothing in the tested packages has to
+// change: everything comes in through go build's -overlay.
+//
+// It runs the go command and reads what it says; it neither runs the binaries nor judges them.
+package build
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// Config says what to build.
+type Config struct {
+	Patterns []string // package patterns, as for go test; "." if empty
+	Dir      string   // where the go command runs; the current directory if empty
+	Env      []string // the environment of the go command; os.Environ() if nil
+	Tags     []string // the user's build tags
+	// Flags are go build flags that are handed on as they are: -ldflags=…, -gcflags=…, -mod=…, -modfile=….
+	Flags    []string
+	Runtime  result.Runtime // Instrumented if empty
+	OutDir   string         // where the binaries go; it must exist
+	CacheDir string         // where the instrumented runtime is kept from one run to the next
+	Progress io.Writer      // one line for each slow step, for people; may be nil
+}
+
+// Result is what was built.
+type Result struct {
+	GoVersion string // of the toolchain that built the binaries, for example "go1.26.8"
+	GOROOT    string
+	// Tags are the build tags in use: the user's, ours, and those found from installed C libraries.
+	Tags []string
+	// Env is what the binaries need in their environment: KEY=VALUE, to be merged over the caller's own.
+	Env      []string
+	Packages []Package
+}
+
+// Package is one package that matched.
+type Package struct {
+	ImportPath string
+	Name       string
+	Dir        string // where its tests run
+	ModulePath string // empty for the standard library
+	ModuleDir  string
+	Binary     string // the test binary; empty if the package has no tests
+	HasCgo     bool   // cgo code in the package's own closure, other than the standard library's
+	Ginkgo     bool   // its tests use Ginkgo v2, and the hooks for it were added
+}
+
+// ginkgoModule is the import path of the Ginkgo version that the hooks are written for.
+const ginkgoModule = "github.com/onsi/ginkgo/v2"
+
+//go:embed ginkgo_hooks.go.txt
+var ginkgoHooks string
+
+// hooksFile is the name of the file that is added to packages whose tests use Ginkgo.
+const hooksFile = "cgogrind_hooks_test.go"
+
+// Build lists the packages and builds a test binary for each that has tests. A package that does not build makes an
+// *Error; the others are not run then, as the run would be incomplete.
+func Build(ctx context.Context, cfg Config) (*Result, error) {
+	b, err := newBuilder(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.list(ctx); err != nil {
+		return nil, err
+	}
+	overlay, err := b.writeOverlay()
+	if err != nil {
+		return nil, err
+	}
+	for i := range b.res.Packages {
+		if err := b.compile(ctx, &b.res.Packages[i], i, overlay); err != nil {
+			return nil, err
+		}
+	}
+	return b.res, nil
+}
+
+type builder struct {
+	cfg     Config
+	res     *Result
+	goCmd   string
+	env     []string
+	goEnv   goEnv
+	replace map[string]string // the overlay
+	hooks   map[string]string // package directory to the package clause of the hooks
+}
+
+// goEnv is what go env says.
+type goEnv struct {
+	GOROOT, GOVERSION, GOOS, GOARCH, GOMODCACHE, GOFLAGS, GOEXPERIMENT, CGO_ENABLED, CC, GOTOOLDIR string
+}
+
+func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
+	if len(cfg.Patterns) == 0 {
+		cfg.Patterns = []string{"."}
+	}
+	if cfg.Env == nil {
+		cfg.Env = os.Environ()
+	}
+	if cfg.Runtime == "" {
+		cfg.Runtime = result.Instrumented
+	}
+	if cfg.Progress == nil {
+		cfg.Progress = io.Discard
+	}
+	b := &builder{cfg: cfg, res: &Result{}, goCmd: "go", env: cfg.Env, replace: map[string]string{}, hooks: map[string]string{}}
+	out, err := b.goRun(ctx, "asking go for its settings", "env", "-json")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(out, &b.goEnv); err != nil {
+		return nil, fmt.Errorf("reading go env: %w", err)
+	}
+	if b.goEnv.GOOS != "linux" {
+		return nil, fmt.Errorf("GOOS=%s: memcheck runs Linux programs only", b.goEnv.GOOS)
+	}
+	b.res.GoVersion, b.res.GOROOT = b.goEnv.GOVERSION, b.goEnv.GOROOT
+	if err := b.leaveModuleCache(); err != nil {
+		return nil, err
+	}
+	b.res.Tags = append(b.res.Tags, b.flagsTags()...)
+	b.res.Tags = append(b.res.Tags, cfg.Tags...)
+
+	var experiments []string
+	if e := b.goEnv.GOEXPERIMENT; e != "" {
+		experiments = strings.Split(e, ",")
+	}
+	if cfg.Runtime == result.Instrumented {
+		ov, err := goruntime.Make(goruntime.Toolchain{
+			GOROOT: b.res.GOROOT, Version: b.goEnv.GOVERSION, GOARCH: b.goEnv.GOARCH,
+		}, cfg.CacheDir)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(b.replace, ov.Replace)
+		b.res.Tags = append(b.res.Tags, ov.Tags...)
+		experiments = append(experiments, ov.Experiments...)
+	}
+	// valgrind 3.19 does not read Go's DWARF 5 well ("unhandled 27 (DW_FORM_addrx)"); every version reads DWARF 4.
+	experiments = append(experiments, "nodwarf5")
+	b.env = append(slices.Clone(b.env), "GOEXPERIMENT="+strings.Join(experiments, ","))
+	return b, nil
+}
+
+// leaveModuleCache gives a toolchain that the go command fetched another path: files below the module cache must not be
+// replaced by an overlay.
+func (b *builder) leaveModuleCache() error {
+	rel, err := filepath.Rel(b.goEnv.GOMODCACHE, b.goEnv.GOROOT)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return nil
+	}
+	link := filepath.Join(b.cfg.CacheDir, "goroot", b.goEnv.GOVERSION)
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		return fmt.Errorf("linking to %s: %w", b.goEnv.GOVERSION, err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != b.goEnv.GOROOT {
+		os.Remove(link)
+		if err := os.Symlink(b.goEnv.GOROOT, link); err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("linking to %s: %w", b.goEnv.GOVERSION, err)
+		}
+	}
+	b.res.GOROOT = link
+	b.goCmd = filepath.Join(link, "bin", "go")
+	b.env = append(slices.Clone(b.env), "GOTOOLCHAIN=local", "GOROOT="+link,
+		"PATH="+filepath.Join(link, "bin")+string(os.PathListSeparator)+lookup(b.env, "PATH"))
+	return nil
+}
+
+func lookup(env []string, key string) string {
+	for _, e := range slices.Backward(env) {
+		if v, ok := strings.CutPrefix(e, key+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// flagsTags are the build tags that GOFLAGS sets: -tags on the command line overrides them, so they have to be said
+// again.
+func (b *builder) flagsTags() []string {
+	var tags []string
+	for f := range strings.FieldsSeq(b.goEnv.GOFLAGS) {
+		if v, ok := strings.CutPrefix(strings.TrimLeft(f, "-"), "tags="); ok {
+			tags = strings.Split(v, ",")
+		}
+	}
+	return tags
+}
+
+// goRun runs the go command and gives its standard output.
+func (b *builder) goRun(ctx context.Context, step string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, b.goCmd, args...)
+	cmd.Dir = b.cfg.Dir
+	cmd.Env = b.env
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		if errors.Is(err, exec.ErrNotFound) {
+			return nil, fmt.Errorf("%s: %w: put Go 1.25 or later on PATH (https://go.dev/dl)", step, err)
+		}
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, &Error{Step: step, Output: strings.TrimSpace(stderr.String()), Err: err}
+	}
+	return stdout.Bytes(), nil
+}
+
+// listed is what go list says of a package.
+type listed struct {
+	ImportPath, Name, Dir, ForTest string
+	Standard, DepOnly              bool
+	CgoFiles                       []string
+	TestGoFiles, XTestGoFiles      []string
+	TestImports, XTestImports      []string
+	Deps                           []string
+	Module                         *struct {
+		Path, Dir string
+		Main      bool
+	}
+	Error *struct{ Err string }
+}
+
+func (b *builder) list(ctx context.Context) error {
+	args := []string{"list", "-e", "-test", "-deps", "-json=ImportPath,Name,Dir,ForTest,Standard,DepOnly,CgoFiles," +
+		"TestGoFiles,XTestGoFiles,TestImports,XTestImports,Deps,Module,Error", "-tags=" + strings.Join(b.res.Tags, ",")}
+	args = append(append(args, b.cfg.Flags...), "--")
+	out, err := b.goRun(ctx, "listing packages", append(args, b.cfg.Patterns...)...)
+	if err != nil {
+		return err
+	}
+	all := map[string]*listed{}
+	var matched []*listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		p := new(listed)
+		if err := dec.Decode(p); err == io.EOF {
+			break
+		} else if err != nil {
+			return fmt.Errorf("reading go list: %w", err)
+		}
+		all[p.ImportPath] = p
+		if !p.DepOnly && p.ForTest == "" && !strings.HasSuffix(p.ImportPath, ".test") {
+			matched = append(matched, p)
+		}
+	}
+	ceph := false
+	for _, p := range matched {
+		if p.Error != nil {
+			return &Error{Step: "listing packages", Output: p.Error.Err, Err: fmt.Errorf("package %s has an error", p.ImportPath)}
+		}
+		pkg := Package{ImportPath: p.ImportPath, Name: p.Name, Dir: p.Dir}
+		if p.Module != nil {
+			pkg.ModulePath, pkg.ModuleDir = p.Module.Path, p.Module.Dir
+		}
+		closure := p.Deps
+		if t := all[p.ImportPath+".test"]; t != nil {
+			closure = t.Deps
+		}
+		for _, name := range append(closure[:len(closure):len(closure)], p.ImportPath) {
+			d := all[name]
+			if d == nil || d.Standard && d != p {
+				continue
+			}
+			pkg.HasCgo = pkg.HasCgo || len(d.CgoFiles) > 0
+			ceph = ceph || d.Module != nil && d.Module.Path == goCeph
+		}
+		if len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 {
+			pkg.Binary = p.Name + ".test" // its path comes with the build
+			b.addHooks(&pkg, p)
+		}
+		b.res.Packages = append(b.res.Packages, pkg)
+	}
+	if ceph {
+		tag, err := cephTag(ctx, b.goEnv.CC, b.res.Tags)
+		if err != nil {
+			return err
+		}
+		if tag != "" {
+			b.res.Tags = append(b.res.Tags, tag)
+		}
+	}
+	return nil
+}
+
+// addHooks adds the hooks for Ginkgo to a package whose tests use it.
+func (b *builder) addHooks(pkg *Package, p *listed) {
+	clause := ""
+	switch {
+	case slices.Contains(p.TestImports, ginkgoModule):
+		clause = p.Name
+	case slices.Contains(p.XTestImports, ginkgoModule):
+		clause = p.Name + "_test"
+	}
+	if clause == "" || b.cfg.Runtime != result.Instrumented {
+		return
+	}
+	if rel, err := filepath.Rel(b.goEnv.GOMODCACHE, p.Dir); err == nil && filepath.IsLocal(rel) {
+		return // the go command refuses overlays there
+	}
+	pkg.Ginkgo = true
+	b.hooks[p.Dir] = clause
+}
+
+// writeOverlay writes the overlay and the hooks beside the binaries and gives the overlay's path; empty if there is
+// nothing to replace.
+func (b *builder) writeOverlay() (string, error) {
+	for dir, clause := range b.hooks {
+		f := filepath.Join(b.cfg.OutDir, "hooks_"+clause+".go")
+		if err := os.WriteFile(f, []byte(strings.Replace(ginkgoHooks, "PACKAGE", clause, 1)), 0o644); err != nil {
+			return "", fmt.Errorf("writing the hooks for Ginkgo: %w", err)
+		}
+		b.replace[filepath.Join(dir, hooksFile)] = f
+	}
+	if len(b.replace) == 0 {
+		return "", nil
+	}
+	data, err := json.Marshal(map[string]any{"Replace": b.replace})
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(b.cfg.OutDir, "overlay.json")
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		return "", fmt.Errorf("writing the overlay: %w", err)
+	}
+	return name, nil
+}
+
+func (b *builder) compile(ctx context.Context, pkg *Package, n int, overlay string) error {
+	if pkg.Binary == "" {
+		return nil
+	}
+	fmt.Fprintf(b.cfg.Progress, "building %s\n", pkg.ImportPath)
+	dir := filepath.Join(b.cfg.OutDir, fmt.Sprintf("%03d", n))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return fmt.Errorf("building %s: %w", pkg.ImportPath, err)
+	}
+	pkg.Binary = filepath.Join(dir, pkg.Binary)
+	// -vet=off: go vet has its own place, and would look at the overlay.
+	args := []string{"test", "-c", "-vet=off", "-o", pkg.Binary, "-tags=" + strings.Join(b.res.Tags, ",")}
+	if overlay != "" {
+		args = append(args, "-overlay="+overlay)
+	}
+	args = append(args, b.cfg.Flags...)
+	_, err := b.goRun(ctx, "building "+pkg.ImportPath, append(args, pkg.ImportPath)...)
+	return err
+}
+
+// Error is a failed step of the build, with what the go command said about it.
+type Error struct {
+	Step   string // for example "listing packages"
+	Output string // the go command's stderr
+	Err    error
+}
+
+func (e *Error) Error() string { return e.Step + ": " + e.Err.Error() + "\n" + e.Output }
+func (e *Error) Unwrap() error { return e.Err }

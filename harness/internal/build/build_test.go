@@ -1,0 +1,53 @@
+package build
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		f := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(f), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(f, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestBuild(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"go.mod":      "module example.com/m\n\ngo 1.25\n",
+		"a/a.go":      "package a\n\n// int f(void) { return 1; }\nimport \"C\"\n\nfunc F() int { return int(C.f()) }\n",
+		"a/a_test.go": "package a\n\nimport \"testing\"\n\nfunc TestF(t *testing.T) { F() }\n",
+		"b/b.go":      "package b\n",
+		"c/c.go":      "package c\n",
+		"c/c_test.go": "package c_test\n\nimport \"testing\"\n\nfunc TestC(t *testing.T) {}\n",
+	})
+	res, err := Build(t.Context(), Config{Patterns: []string{"./..."}, Dir: dir, OutDir: t.TempDir(), CacheDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Packages) != 3 {
+		t.Fatalf("%d packages, not 3: %+v", len(res.Packages), res.Packages)
+	}
+	for i, want := range []struct {
+		path       string
+		tests, cgo bool
+	}{{"example.com/m/a", true, true}, {"example.com/m/b", false, false}, {"example.com/m/c", true, false}} {
+		p := res.Packages[i]
+		if p.ImportPath != want.path || (p.Binary != "") != want.tests || p.HasCgo != want.cgo || p.ModulePath != "example.com/m" {
+			t.Errorf("package %d is %+v, not %+v", i, p, want)
+		}
+		if p.Binary != "" {
+			if _, err := os.Stat(p.Binary); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
