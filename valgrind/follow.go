@@ -41,9 +41,6 @@ func (f *follower) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		if err := f.stopped(); err != nil {
-			return 0, err
-		}
 		n, err := f.read(p)
 		if n > 0 {
 			return n, nil
@@ -64,6 +61,23 @@ func (f *follower) Read(p []byte) (int, error) {
 	}
 }
 
+// read reads what is there.
+func (f *follower) read(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.stopped(); err != nil {
+		return 0, err
+	}
+	if f.file == nil {
+		file, err := os.Open(f.path)
+		if err != nil {
+			return 0, err
+		}
+		f.file = file
+	}
+	return f.file.Read(p)
+}
+
 func (f *follower) stopped() error {
 	select {
 	case <-f.closed:
@@ -73,20 +87,6 @@ func (f *follower) stopped() error {
 	default:
 		return nil
 	}
-}
-
-// read reads what is there.
-func (f *follower) read(p []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.file == nil {
-		file, err := os.Open(f.path)
-		if err != nil {
-			return 0, err
-		}
-		f.file = file
-	}
-	return f.file.Read(p)
 }
 
 func (f *follower) Close() error {

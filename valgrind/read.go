@@ -124,13 +124,10 @@ func (d *decoder) trailer() {
 			}
 			continue
 		}
-		for d.end-d.pos < len(startXML) && d.fill() {
-			continue
-		}
-		if bytes.HasPrefix(d.buf[d.pos:d.end], startXML) {
+		if d.buf[d.pos] == '<' {
 			d.anotherReport()
 		} else {
-			d.damage("text after the end of the report")
+			d.damage("text after the end of the report: something else was written into it")
 		}
 	}
 }

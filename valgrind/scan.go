@@ -167,7 +167,7 @@ func (s *scanner) child() bool {
 		case s.pos == s.end:
 			s.more()
 		case s.buf[s.pos] != '<' || s.at(startCDATA):
-			s.damage("text where <%s> has only elements: something else was written into the report", s.name())
+			s.strayText()
 		case s.markup():
 		default:
 			t, ok := s.tag()
@@ -209,8 +209,16 @@ func (s *scanner) open(t tag) bool {
 	return true
 }
 
+func (s *scanner) strayText() {
+	if s.depth == 0 {
+		s.damage("it does not begin with an element: this is no report of valgrind")
+		return
+	}
+	s.damage("text where <%s> has only elements: something else was written into the report", s.name())
+}
+
 func (s *scanner) anotherReport() {
-	s.damage("another report begins here: a child process wrote into its parent's file " +
+	s.damage("here is another report, or a part of one: a child process wrote into its parent's file " +
 		"(put %%p into the name that --xml-file gives, so that each process has its own)")
 }
 
