@@ -30,7 +30,8 @@ type Config struct {
 	RunID           string   `json:"run_id"`
 	Tool            string   `json:"tool"` // cgogrind's version
 	ProtocolVersion int      `json:"protocol_version"`
-	Go              string   `json:"go"`       // for example "go1.26.8"
+	Go              string   `json:"go"` // for example "go1.26.8"
+	GOROOT          string   `json:"goroot,omitempty"`
 	Valgrind        string   `json:"valgrind"` // for example "3.19.0"
 	Runtime         Runtime  `json:"runtime"`
 	Allocator       string   `json:"allocator"` // "system"
