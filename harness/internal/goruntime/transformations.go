@@ -37,7 +37,10 @@ var transformations = []transformation{
 				return t.fail(src.name, "it has %d functions, not the 12 that are known", n)
 			}
 			src.text = file("runtime/valgrind.go")
-			return nil
+			return t.editGo("runtime/mheap.go", func(g *goFile) {
+				// Into the padding there: the size of mspan stays what it was.
+				g.field("mspan", "freeIndexForScan", "cgogrindHigh uint16")
+			})
 		},
 	},
 	{
@@ -116,6 +119,15 @@ var transformations = []transformation{
 				for _, s := range f.stmts(2, link) {
 					s.replace("")
 				}
+			})
+		},
+	},
+	{
+		Name: "tracebacks",
+		Why:  "A goroutine dump prints stack words that nobody has written yet.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/print.go", func(g *goFile) {
+				g.fn("printhexopts").start("if valgrindenabled { valgrindMakeMemDefined(unsafe.Pointer(&v), unsafe.Sizeof(v)) }")
 			})
 		},
 	},
