@@ -31,6 +31,15 @@ const (
 		"</valgrindoutput>\n"
 )
 
+// The reports are made without garbage, which would count as the reader's.
+var (
+	longName  = strings.Repeat("x", 100<<10)
+	sentences = strings.Repeat("all work and no play\n", 1000)
+	specials  = strings.Repeat("&&&]]", 4000)
+	angles    = strings.Repeat("a<b", 500)
+	blanks    = strings.Repeat(" \n", 5000)
+)
+
 // bodies are what huge reports consist of: each is called until there is enough, with a number that counts up.
 var bodies = map[string]struct {
 	start, end string
@@ -58,17 +67,17 @@ var bodies = map[string]struct {
 	"long names": {part: func(w *bytes.Buffer, n int) {
 		w.WriteString("<error><stack>")
 		for i := range 20 {
-			fmt.Fprintf(w, "<frame><fn>%d%s&lt;&gt;</fn></frame>", n*20+i, strings.Repeat("x", 100<<10))
+			fmt.Fprintf(w, "<frame><fn>%d%s&lt;&gt;</fn></frame>", n*20+i, longName)
 		}
 		w.WriteString("</stack></error>")
 	}},
 	"one text": {
 		start: "<clientmsg><text>", end: "</text></clientmsg>",
-		part: func(w *bytes.Buffer, n int) { w.WriteString(strings.Repeat("all work and no play\n", 1000)) },
+		part: func(w *bytes.Buffer, n int) { w.WriteString(sentences) },
 	},
 	"one CDATA": {
 		start: "<error><suppression><rawtext><![CDATA[", end: "]]></rawtext></suppression></error>",
-		part: func(w *bytes.Buffer, n int) { w.WriteString(strings.Repeat("&&&]]", 4000)) },
+		part: func(w *bytes.Buffer, n int) { w.WriteString(specials) },
 	},
 	"one stack": {
 		start: "<error><stack>", end: "</stack></error>", damaged: true,
@@ -82,10 +91,10 @@ var bodies = map[string]struct {
 	},
 	"one unknown element": {
 		start: "<future>", end: "</future>",
-		part: func(w *bytes.Buffer, n int) { fmt.Fprintf(w, "<deep%d>%s</deep%d>", n, strings.Repeat("a<b", 500), n) },
+		part: func(w *bytes.Buffer, n int) { fmt.Fprintf(w, "<deep%d>%s</deep%d>", n, angles, n) },
 	},
 	"white space": {
-		part: func(w *bytes.Buffer, n int) { w.WriteString(strings.Repeat(" \n", 5000)) },
+		part: func(w *bytes.Buffer, n int) { w.WriteString(blanks) },
 	},
 }
 

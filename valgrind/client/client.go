@@ -23,7 +23,7 @@ const (
 	makeMemDefined     = memcheck + 2
 	doLeakCheck        = memcheck + 6
 	leakCheckFull      = 0
-	leakCheckEverybody = 0
+	leakCheckAll       = 0
 	leakCheckIncreased = 1
 )
 
@@ -50,7 +50,7 @@ func CountErrors() int { return int(request(countErrors, 0, 0, 0, 0, 0)) }
 
 // LeakCheck makes memcheck look for leaks now and report all that it finds, as --leak-check=full and --show-leak-kinds
 // ask for at the end of the program. It is VALGRIND_DO_LEAK_CHECK.
-func LeakCheck() { request(doLeakCheck, leakCheckFull, leakCheckEverybody, 0, 0, 0) }
+func LeakCheck() { request(doLeakCheck, leakCheckFull, leakCheckAll, 0, 0, 0) }
 
 // AddedLeakCheck is LeakCheck, but only for leaks that are new or have grown since the last leak check. It is
 // VALGRIND_DO_ADDED_LEAK_CHECK.
