@@ -1,0 +1,230 @@
+# The keeper: starts what a suite needs of Ceph, and clears it away as soon as the suite has ended, however it ended.
+#
+# Standard input is a pipe whose other end only the suite's process holds: the end of file is the order to clear away.
+# Nothing is ever written to it. Descriptor 3 is this script. On standard output the keeper reports, one line each:
+#
+#	directory PATH	the temporary directory, which holds every file
+#	step TEXT	what it does now
+#	ready		the pool can be read and written
+#	manager		the manager serves statistics
+#	error TEXT	what went wrong; the keeper goes on holding everything, logs included, until the end of file
+#
+# Arguments: "own" POOL PORT... starts a cluster whose monitor listens on the first of these ports that it gets;
+# "borrow" POOL makes a pool in the cluster that CEPH_CONF names. Exit status: 0 if nothing is left, 1 if a pool is.
+
+mode=$1 pool=$2
+shift 2
+
+dir='' monitor='' storage='' manager='' command='' watcher='' connected=''
+
+say() { echo "$*" >&4; }
+
+# alive PID: whether that child of the keeper runs. A number that went to somebody else's process does not count.
+alive() {
+	{ read -r _ _ state parent _ <"/proc/$1/stat"; } 2>/dev/null && [ "$parent" = $$ ] && [ "$state" != Z ]
+}
+
+# clear_away removes everything and ends. The daemons hold nothing worth keeping: they get no time to end by themselves.
+clear_away() {
+	trap '' TERM INT HUP
+	# $! is there for a child that was started the moment before and has no name yet
+	for child in $watcher $command $!; do
+		! alive "$child" || kill -KILL "$child"
+	done
+	status=0
+	[ -z "$connected" ] || delete_pools || status=1
+	for child in $monitor $storage $manager; do
+		! alive "$child" || kill -KILL "$child"
+	done
+	wait
+	cd /
+	[ -z "$dir" ] || rm -rf -- "$dir"
+	exit "$status"
+}
+
+# delete_pools deletes the suite's pool and those named after it.
+delete_pools() {
+	if ! timeout 60 rados lspools >"$dir/pools"; then
+		say "error finding the pools to delete ($pool and $pool-*) failed: $(last_words)"
+		return 1
+	fi
+	while read -r name; do
+		case $name in
+		"$pool" | "$pool"-*)
+			if ! timeout 60 ceph osd pool rm "$name" "$name" --yes-i-really-really-mean-it </dev/null; then
+				say "error deleting pool $name failed: $(last_words)"
+				return 1
+			fi
+			;;
+		esac
+	done <"$dir/pools"
+}
+
+last_words() { tail -n 3 "$dir/keeper.log" | tr '\n' ' '; }
+
+# fail reports and waits for the end of file, which ends in clear_away.
+fail() {
+	say "error $*"
+	wait "$watcher"
+	clear_away
+}
+
+# step TEXT COMMAND...: runs the command to its end; fails if it fails or a daemon ends meanwhile.
+step() {
+	text=$1
+	shift
+	say "step $text"
+	"$@" >&2 4>&- &
+	command=$!
+	while alive "$command"; do
+		for daemon in $monitor $storage $manager; do
+			alive "$daemon" || fail "$text failed: a daemon ended"
+		done
+		sleep 0.02
+	done
+	wait "$command" || fail "$text failed"
+	command=''
+}
+
+# daemon NAME COMMAND...: starts a daemon; $! is its process.
+daemon() {
+	name=$1
+	shift
+	"$@" -f -c "$dir/ceph.conf" >>"$dir/$name.log" 2>&1 4>&- &
+}
+
+# listens PID PORT: whether that process listens on that port of 127.0.0.1. Trying the port is not enough: somebody
+# else, another suite's monitor even, may have been faster.
+listens() {
+	inode=$(awk -v "local=0100007F:$(printf %04X "$2")" '$2 == local && $4 == "0A" { print $10 }' /proc/net/tcp)
+	[ -n "$inode" ] && [ -n "$(find "/proc/$1/fd" -lname "socket:?$inode?" 2>/dev/null)" ]
+}
+
+# configure PORT: writes the cluster's configuration, the suite's included.
+configure() {
+	cat >"$dir/ceph.conf" <<END
+[global]
+fsid = $fsid
+mon host = v2:127.0.0.1:$1
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
+ms bind msgr1 = false
+auth cluster required = none
+auth service required = none
+auth client required = none
+run dir = $dir
+crash dir = $dir
+keyring = $dir/keyring
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 8
+osd pool default pgp num = 8
+osd pool default pg autoscale mode = off
+
+[mon]
+log file = $dir/\$name.log
+# without its admin socket a daemon does not answer "ceph tell"; relative, because the path of a socket must be short
+admin socket = \$name.asok
+# no more tries: the keeper takes another port
+ms bind retry count = 1
+# a change of the maps waits this long for others, by default one second
+paxos propose interval = 0.02
+paxos min wait = 0.01
+mon allow pool delete = true
+mon allow pool size one = true
+mon warn on pool no redundancy = false
+mon warn on pool no app = false
+mon data avail warn = 0
+mon data avail crit = 0
+
+[osd]
+log file = $dir/\$name.log
+admin socket = \$name.asok
+osd objectstore = memstore
+osd crush chooseleaf type = 0
+osd class update on start = false
+
+[mgr]
+log file = $dir/\$name.log
+admin socket = \$name.asok
+# no Python modules: statistics do not need them, and loading them takes seconds
+mgr module path = $dir/modules
+mgr stats period = 1
+END
+}
+
+# start_monitor PORT...
+start_monitor() {
+	for port; do
+		rm -rf -- "$dir/mon" "$dir/monmap"
+		mkdir "$dir/mon"
+		configure "$port"
+		step "making the monitor map" monmaptool --create --fsid "$fsid" --addv a "[v2:127.0.0.1:$port]" "$dir/monmap"
+		step "making the monitor's store" \
+			ceph-mon --mkfs -i a --monmap "$dir/monmap" --mon-data "$dir/mon" -c "$dir/ceph.conf"
+		say "step starting the monitor on port $port"
+		daemon mon.a ceph-mon -i a --mon-data "$dir/mon"
+		monitor=$!
+		while alive "$monitor"; do
+			! listens "$monitor" "$port" || return
+			sleep 0.02
+		done
+		monitor=''
+	done
+	fail "starting the monitor failed on each of the ports $*"
+}
+
+own() {
+	unset CEPH_ARGS CEPH_KEYRING CEPH_LIB
+	cd "$dir" || fail "entering $dir failed"
+	export CEPH_CONF="$dir/ceph.conf"
+	fsid=$(cat /proc/sys/kernel/random/uuid)
+	uuid=$(cat /proc/sys/kernel/random/uuid)
+	mkdir osd mgr modules
+	start_monitor "$@"
+	step "registering the OSD" ceph osd new "$uuid" 0
+	step "making the OSD's store" ceph-osd --mkfs -i 0 --osd-uuid "$uuid" --osd-data "$dir/osd" -c "$dir/ceph.conf"
+	daemon osd.0 ceph-osd -i 0 --osd-data "$dir/osd"
+	storage=$!
+}
+
+trap '' PIPE
+trap clear_away TERM INT HUP
+exec 3<&0 4>&1 </dev/null >/dev/null
+{
+	while read -r _; do :; done
+	kill -TERM $$
+} <&3 3<&- 4>&- &
+watcher=$!
+exec 3<&-
+
+if ! dir=$(umask 077 && cd -- "${TMPDIR:-/tmp}" && mktemp -d "$PWD/cgogrind-ceph-XXXXXX" 2>&1); then
+	message=$dir
+	dir=''
+	fail "making a temporary directory in ${TMPDIR:-/tmp} failed: $message"
+fi
+exec 2>>"$dir/keeper.log"
+say "directory $dir"
+
+if [ "$mode" = own ]; then
+	own "$@"
+else
+	step "connecting" rados lspools
+	connected=yes
+fi
+step "creating pool $pool" ceph osd pool create "$pool"
+# answered as soon as the pool's placement groups are active
+step "writing to pool $pool" rados -p "$pool" put usable "$dir/keeper.log"
+step "removing from pool $pool" rados -p "$pool" rm usable
+say ready
+
+if [ "$mode" = own ]; then
+	daemon mgr.a ceph-mgr -i a --mgr-data "$dir/mgr"
+	manager=$!
+	step "muting the manager's missing modules" ceph health mute MGR_MODULE_ERROR --sticky
+fi
+# a command of the manager's own: it waits until there is one
+step "waiting for the manager" ceph pg stat
+say manager
+wait "$watcher"
+clear_away
