@@ -66,7 +66,7 @@ func (e *expectation) names(f string) bool {
 	if pkg == "" {
 		return false
 	}
-	short := f[strings.LastIndexByte(strings.SplitN(f, "[", 2)[0], '/')+1:]
+	short := shortName(f)
 	_, bare, _ := strings.Cut(short, ".")
 	return e.function == short || e.function == bare
 }
@@ -83,8 +83,9 @@ func (r *frameReader) blamable(sections []valgrind.Section) []string {
 			if r.tier(f) == tierNone {
 				continue
 			}
-			out = append(out, f.Function)
-			if f.Function == blame.Function && f.Line == blame.Line {
+			name := goName(f.Function)
+			out = append(out, name)
+			if name == blame.Function && f.Line == blame.Line {
 				return out
 			}
 		}

@@ -29,7 +29,7 @@ type frameReader struct {
 }
 
 func (r *frameReader) frame(f valgrind.Frame) result.Frame {
-	out := result.Frame{Function: f.Function, Line: f.Line, Object: f.Object, File: f.File, Lang: r.lang(f)}
+	out := result.Frame{Function: goName(f.Function), Line: f.Line, Object: f.Object, File: f.File, Lang: r.lang(f)}
 	if f.Dir != "" && f.File != "" && !filepath.IsAbs(f.File) {
 		out.File = filepath.Join(f.Dir, f.File)
 	}
@@ -41,6 +41,9 @@ func (r *frameReader) frame(f valgrind.Frame) result.Frame {
 	}
 	return out
 }
+
+// goName leaves out the linker's mark of assembly functions and of wrappers for them.
+func goName(function string) string { return strings.TrimSuffix(function, ".abi0") }
 
 // pageSize is the smallest that Linux has: load addresses are multiples of it everywhere.
 const pageSize = 4096
@@ -161,7 +164,7 @@ var plumbing = regexp.MustCompile(`^(` +
 	`.*\._Cfunc_.*|.*\._cgoexp_.*|` +
 	`runtime\.(asmcgocall.*|cgocall|cgocallback.*|systemstack.*|mstart.*|mcall|morestack.*|goexit.*|main|rt0_go.*|` +
 	`callCgo.*|cgogrind.*|_cgo_.*)|_rt0_.*|runtime/cgo\..*|` +
-	`testing\.(tRunner.*|\(\*[MTBF]\)\.(Run|run|runTests)(\.func.*)?|run[A-Z].*)` +
+	`testing\.(tRunner.*|\(\*[MTBF]\)\.(Run|run|runTests)(\..*)?|run[A-Z].*)` +
 	`)$`)
 
 func isPlumbing(f valgrind.Frame) bool {
@@ -170,7 +173,8 @@ func isPlumbing(f valgrind.Frame) bool {
 
 // isCarrier says whether a frame is there only to carry an identity.
 func isCarrier(function string) bool {
-	return function == "runtime.cgogrindCall" || function == "runtime.cgogrindSled"
+	name := goName(function)
+	return name == "runtime.cgogrindCall" || name == "runtime.cgogrindSled"
 }
 
 // shown returns what people see of a stack: without the frames that carry identities, and without the plumbing,

@@ -237,9 +237,9 @@ var (
 
 // identified are the frames that carry an identity, as memcheck shows them.
 func identified(id uint64) []valgrind.Frame {
-	f := []valgrind.Frame{{IP: callBase + id%callCount*callStride + 8, Function: "runtime.cgogrindCall", Object: binary}}
+	f := []valgrind.Frame{{IP: callBase + id%callCount*callStride + 8, Function: "runtime.cgogrindCall.abi0", Object: binary}}
 	if high := id / callCount; high > 0 {
-		f = append(f, valgrind.Frame{IP: sledBase + high, Function: "runtime.cgogrindSled", Object: binary})
+		f = append(f, valgrind.Frame{IP: sledBase + high, Function: "runtime.cgogrindSled.abi0", Object: binary})
 	}
 	return f
 }
@@ -364,8 +364,8 @@ func TestAllFrames(t *testing.T) {
 	for _, f := range j.findings[0].Stacks[0].Frames {
 		got = append(got, f.Function)
 	}
-	want := []string{"free", "dfree", "_cgo_0123456789ab_Cfunc_dfree", "runtime.asmcgocall.abi0", "runtime.cgocall",
-		"example.com/m/p._Cfunc_dfree", "example.com/m/p.Free", "example.com/m/p.TestA", "testing.tRunner", "runtime.goexit.abi0"}
+	want := []string{"free", "dfree", "_cgo_0123456789ab_Cfunc_dfree", "runtime.asmcgocall", "runtime.cgocall",
+		"example.com/m/p._Cfunc_dfree", "example.com/m/p.Free", "example.com/m/p.TestA", "testing.tRunner", "runtime.goexit"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,7 +35,8 @@ type Process struct {
 	byUnique      map[uint64]*record // nil for errors that are no defects
 	folds         foldCounter
 	outsideFolds  []fold
-	strange       map[string]bool // marks that were not obeyed, each noted once
+	forged        int             // marks that were not obeyed
+	told          map[string]bool // progress that is said once: records, marks that were not obeyed
 
 	whole  valgrind.Completeness
 	counts map[uint64]int // how often each error happened, by unique number; nil until the report's end
@@ -107,7 +109,7 @@ func (j *Judge) Process(command []string) *Process {
 	return &Process{
 		judge: j, command: command, output: &Output{},
 		byID: make(map[uint64]*test), leaks: make(map[string]*record),
-		byUnique: make(map[uint64]*record), strange: make(map[string]bool),
+		byUnique: make(map[uint64]*record), told: make(map[string]bool),
 	}
 }
 
@@ -135,6 +137,9 @@ func (p *Process) Event(ev valgrind.Event, err error) {
 	}
 }
 
+// maxForged is how many marks that were not obeyed are told of.
+const maxForged = 10
+
 // message obeys a mark.
 func (p *Process) message(text string) {
 	m, token, err := parseMark(text)
@@ -145,8 +150,7 @@ func (p *Process) message(text string) {
 		err = fmt.Errorf("a mark with the token of another run, %q, was not obeyed", text)
 	}
 	if err != nil {
-		if !p.strange[err.Error()] && len(p.strange) < 10 {
-			p.strange[err.Error()] = true
+		if p.forged++; p.forged <= maxForged {
 			p.judge.progress(err.Error())
 		}
 		return
@@ -238,7 +242,10 @@ func (p *Process) error(e *valgrind.Error) {
 	for _, t := range r.tests {
 		t.records = append(t.records, r)
 	}
-	p.judge.progress(fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.blame), strings.Join(r.names(), " or ")))
+	if text := fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.blame), strings.Join(r.names(), " or ")); !p.told[text] {
+		p.told[text] = true
+		p.judge.progress(text)
+	}
 }
 
 func (p *Process) newRecord(e *valgrind.Error) *record {
@@ -303,9 +310,18 @@ func blamed(f *result.Frame) string {
 	case f == nil:
 		return "code that is not under test"
 	case f.Line == 0:
-		return f.Function
+		return shortName(f.Function)
 	}
-	return fmt.Sprintf("%s (%s:%d)", f.Function, f.File[strings.LastIndexByte(f.File, '/')+1:], f.Line)
+	return fmt.Sprintf("%s (%s:%d)", shortName(f.Function), path.Base(f.File), f.Line)
+}
+
+// shortName leaves the last element of a Go function's import path.
+func shortName(function string) string {
+	if goPackage(function) == "" {
+		return function
+	}
+	head, _, _ := strings.Cut(function, "[")
+	return function[strings.LastIndexByte(head, '/')+1:]
 }
 
 func plural(n int, noun string) string {

@@ -66,6 +66,9 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 // Began says whether a test began in this process.
 func (p *Process) Began() bool { return len(p.tests) > 0 }
 
+// Planned returns the tests that the process was to run.
+func (p *Process) Planned() []string { return p.plan }
+
 // waiting lists the planned tests that have not begun.
 func (p *Process) waiting() []string {
 	begun := make(map[string]bool)
@@ -247,10 +250,10 @@ func (p *Process) findingsOf(t *test) (found, doubt string) {
 		}
 	}
 	if len(sure) > 0 {
-		found = "memcheck found " + few(slices.Compact(sure))
+		found = "memcheck found " + few(sure)
 	}
 	if len(unsure) > 0 {
-		doubt = few(slices.Compact(unsure))
+		doubt = few(unsure)
 	}
 	return found, doubt
 }
@@ -390,12 +393,14 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 		r.reason = join(r.reason, reason)
 		byName[name] = r
 	}
-	counts := make(map[string]int)
+	found := make(map[string][]string)
 	for _, r := range p.records {
 		if len(r.tests) == 0 {
-			counts[r.outside]++
-			worse(r.outside, result.Fail, "memcheck found "+string(r.kind)+" in "+blamed(r.blame))
+			found[r.outside] = append(found[r.outside], string(r.kind)+" in "+blamed(r.blame))
 		}
+	}
+	for name, f := range found {
+		worse(name, result.Fail, "memcheck found "+few(f))
 	}
 	for _, f := range p.outsideFolds {
 		worse(f.outside, result.Inconclusive, fmt.Sprintf("memcheck counted %s of a kind that it had reported before",
@@ -431,7 +436,7 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 		if r, ok := byName[name]; ok {
 			p.judge.emit(result.Message{Test: &result.Test{
 				Package: p.judge.cfg.ImportPath, Name: name, Verdict: r.verdict, Reason: r.reason,
-				Findings: counts[name], Output: p.output.Tail(""),
+				Findings: len(found[name]), Output: p.output.Tail(""),
 			}})
 		}
 	}
@@ -495,9 +500,15 @@ func join(a, b string) string {
 	return a + "; " + b
 }
 
-// few joins the first of many.
-func few(s []string) string {
+// few joins the first of many, each once.
+func few(all []string) string {
 	const most = 3
+	var s []string
+	for _, text := range all {
+		if !slices.Contains(s, text) {
+			s = append(s, text)
+		}
+	}
 	if len(s) > most {
 		return strings.Join(s[:most], ", ") + fmt.Sprintf(" and %d more", len(s)-most)
 	}

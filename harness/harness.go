@@ -1,0 +1,234 @@
+// Package harness runs the tests of Go packages under memcheck and says of each whether it passed: the engine behind
+// cgogrind test.
+//
+// Input is a Config: package patterns and flags with go test's meanings. Output is result messages, which a
+// result.Handler receives in order. The package prints nothing and keeps nothing: its files live in a temporary folder
+// that is gone after the run, however that ends.
+package harness
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
+	"github.com/cgogrind/cgogrind/harness/internal/judge"
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/suppressions"
+	"github.com/cgogrind/cgogrind/valgrind/memcheck"
+)
+
+// DefaultTimeout is how long the tests of a package may take: more than go test's ten minutes, as memcheck makes a
+// program 10 to 50 times slower.
+const DefaultTimeout = 30 * time.Minute
+
+// Config says what to run and how.
+type Config struct {
+	Patterns   []string // package patterns, as for go test; "." if empty
+	Dir        string   // where the patterns are looked up; the current directory if empty
+	Env        []string // of the go command and the tests; os.Environ() if nil
+	Tags       []string // build tags
+	BuildFlags []string // for go build, as they are: -ldflags=…, -mod=…
+
+	// Run and Skip choose tests as go test's -run and -skip do.
+	Run, Skip string
+	// TestFlags are further flags of the test binaries, as they are: -test.short, -ginkgo.focus=….
+	TestFlags []string
+	// Timeout is how long the tests of a package may take; DefaultTimeout if 0, no limit if negative.
+	Timeout time.Duration
+
+	Valgrind  string // valgrind's path; looked up in PATH if empty
+	AllFrames bool   // show the frames between C and Go code, too
+	Verbose   bool   // hand on what the tests print, as progress
+	KeepWork  bool   // leave the temporary folder, and say where it is
+
+	Tool    string    // cgogrind's version, for the config message
+	Command []string  // the command line, for the config message
+	Notes   io.Writer // notes for people, a line each: slow steps, packages without tests; none if nil
+}
+
+// ErrNoPackages is the error of a run whose patterns match nothing.
+var ErrNoPackages = errors.New("no packages match")
+
+// Run builds the tests of the packages and runs each package's in a process of its own under memcheck. The handler's
+// first message is the config, its last the summary. The code says how the run ended; with an error, why it did not
+// start (result.ExitUsage, result.ExitMachine: the handler has received nothing then) or could not go on
+// (result.ExitInconclusive). When ctx is done, memcheck is ended in an orderly way and the verdicts and the summary
+// still come.
+func Run(ctx context.Context, cfg Config, h result.Handler) (result.ExitCode, error) {
+	if cfg.Env == nil {
+		cfg.Env = os.Environ()
+	}
+	if cfg.Notes == nil {
+		cfg.Notes = io.Discard
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.Dir == "" {
+		wd, err := os.Getwd()
+		if err != nil {
+			return result.ExitMachine, fmt.Errorf("finding the working directory: %w", err)
+		}
+		cfg.Dir = wd
+	}
+	r := &run{cfg: cfg, handler: h, start: time.Now()}
+	code, err := r.do(ctx)
+	if r.work != nil {
+		end := r.work.remove
+		if cfg.KeepWork {
+			fmt.Fprintf(cfg.Notes, "the temporary folder is %s\n", r.work.path)
+			end = r.work.keep
+		}
+		if workErr := end(); workErr != nil {
+			err = errors.Join(err, workErr)
+			code = max(code, result.ExitFail)
+		}
+	}
+	return code, err
+}
+
+// run is one call of Run.
+type run struct {
+	cfg      Config
+	handler  result.Handler
+	start    time.Time
+	work     *workDir
+	valgrind *memcheck.Valgrind
+	built    *build.Result
+	supps    []string
+
+	mu       sync.Mutex // emit is called while tests print
+	tally    result.Tally
+	emitErr  error
+	stopEmit context.CancelFunc // ends the run when the handler fails
+}
+
+func (r *run) do(ctx context.Context) (result.ExitCode, error) {
+	if code, err := r.prepare(ctx); err != nil {
+		return code, err
+	}
+	runCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.stopEmit = cancel
+	id := make([]byte, 8)
+	rand.Read(id) // never fails
+	r.emit(result.Message{Config: &result.Config{
+		RunID: hex.EncodeToString(id), Tool: r.cfg.Tool, ProtocolVersion: result.ProtocolVersion,
+		Go: r.built.GoVersion, GOROOT: r.built.GOROOT, Valgrind: r.valgrind.Version.String(), Runtime: result.Instrumented,
+		Allocator: "system", Command: r.cfg.Command, Dir: r.cfg.Dir,
+	}})
+	var named []judge.Named
+	for _, p := range r.built.Packages {
+		named = append(named, judge.Named{ImportPath: p.ImportPath, Dir: p.Dir})
+	}
+	for i, p := range r.built.Packages {
+		switch {
+		case p.Binary == "":
+			fmt.Fprintf(r.cfg.Notes, "%s: no test files\n", p.ImportPath)
+			continue
+		case runCtx.Err() != nil:
+			r.emit(result.Message{Test: &result.Test{
+				Package: p.ImportPath, Name: result.Setup, Verdict: result.Inconclusive, Reason: interrupted + " before its tests began",
+			}})
+			continue
+		case !p.HasCgo:
+			fmt.Fprintf(r.cfg.Notes, "%s: neither it nor what it imports uses cgo, so memcheck can find little here\n", p.ImportPath)
+		}
+		if err := r.runPackage(runCtx, i, p, named); err != nil {
+			return result.ExitInconclusive, err
+		}
+	}
+	sum := r.tally.Summary()
+	sum.ElapsedS = time.Since(r.start).Seconds()
+	r.emit(result.Message{Summary: &sum})
+	if r.emitErr != nil {
+		return result.ExitInconclusive, r.emitErr
+	}
+	return r.tally.ExitCode(), nil
+}
+
+const interrupted = "the run was interrupted"
+
+// prepare does everything that can fail for somebody else's fault before the first message.
+func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
+	var err error
+	if r.valgrind, err = memcheck.Find(ctx, r.cfg.Valgrind); err != nil {
+		return result.ExitMachine, err
+	}
+	if r.work, err = newWorkDir(); err != nil {
+		return result.ExitMachine, err
+	}
+	bin := filepath.Join(r.work.path, "bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		return result.ExitMachine, fmt.Errorf("making a temporary folder: %w", err)
+	}
+	if r.supps, err = suppressions.WriteFiles(r.work.path, suppressions.Sets()...); err != nil {
+		return result.ExitMachine, err
+	}
+	r.built, err = build.Build(ctx, build.Config{
+		Patterns: r.cfg.Patterns, Dir: r.cfg.Dir, Env: r.cfg.Env, Tags: r.cfg.Tags, Flags: r.cfg.BuildFlags,
+		Runtime: result.Instrumented, OutDir: bin, CacheDir: cacheDir(r.work.path), Progress: r.cfg.Notes,
+	})
+	if err != nil {
+		return buildCode(ctx, err), err
+	}
+	if len(r.built.Packages) == 0 {
+		patterns := strings.Join(r.cfg.Patterns, " ")
+		if patterns == "" {
+			patterns = "."
+		}
+		return result.ExitUsage, fmt.Errorf("%w %s: see go help packages for how to name them", ErrNoPackages, patterns)
+	}
+	return 0, nil
+}
+
+// cacheDir is where the instrumented runtime is kept from run to run, or in the run's own folder without a home.
+func cacheDir(work string) string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = work
+	}
+	return filepath.Join(dir, "cgogrind")
+}
+
+// buildCode tells a build that failed from a machine that lacks something for it.
+func buildCode(ctx context.Context, err error) result.ExitCode {
+	var step *build.Error
+	switch {
+	case ctx.Err() != nil:
+		return result.ExitInconclusive
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, goruntime.ErrUnsupported):
+		return result.ExitMachine
+	case errors.As(err, &step) && strings.Contains(step.Output, "cgo: C compiler"):
+		return result.ExitMachine
+	}
+	return result.ExitUsage
+}
+
+// emit hands a message to the tally and the handler, one at a time. The first error ends the run.
+func (r *run) emit(m result.Message) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.emitErr != nil {
+		return
+	}
+	err := r.tally.Handle(context.Background(), m)
+	if err == nil {
+		err = r.handler.Handle(context.Background(), m)
+	}
+	if err != nil {
+		r.emitErr = err
+		r.stopEmit()
+	}
+}

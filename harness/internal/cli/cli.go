@@ -1,0 +1,156 @@
+// Package cli is cgogrind's command line: it reads flags, starts the engine, and connects its messages to outputs.
+//
+// Input is arguments and an environment; output is the exit code, data on standard output and everything else on
+// standard error. What a run does is the engine's, what a report looks like the reports'.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// Process is what the command line gets from the process that it runs in.
+type Process struct {
+	Args           []string // with the program's name first
+	Env            []string
+	Stdout, Stderr io.Writer
+}
+
+// app is one call of the program.
+type app struct {
+	Process
+	code result.ExitCode
+}
+
+// Main runs the command line and returns the exit code. SIGINT, SIGTERM and SIGHUP end a run in an orderly way; the
+// second one ends the program.
+func Main(p Process) result.ExitCode {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return Run(ctx, p)
+}
+
+// Run runs the command line until ctx is done.
+func Run(ctx context.Context, p Process) result.ExitCode {
+	a := &app{Process: p}
+	root := a.rootCommand()
+	root.SetArgs(longFlags(p.Args[1:]))
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		if a.code == result.ExitPass {
+			a.code = result.ExitUsage // cobra's own errors
+		}
+		fmt.Fprintf(p.Stderr, "cgogrind: %s\n", strings.TrimRight(message(err), "\n"))
+		var usage *usageError
+		if errors.As(err, &usage) || a.code == result.ExitUsage && !isBuild(err) {
+			fmt.Fprintf(p.Stderr, "Run 'cgogrind help' for what there is, 'cgogrind help test' for the flags.\n")
+		}
+	}
+	return a.code
+}
+
+// usageError is a command line that makes no sense.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+func isBuild(err error) bool {
+	var step *build.Error
+	return errors.As(err, &step)
+}
+
+// message adds to an error what helps with it.
+func message(err error) string {
+	text := err.Error()
+	if strings.HasPrefix(text, "unknown flag") || strings.HasPrefix(text, "unknown shorthand flag") {
+		text += "\nFlags of the test binary go after --, as in: cgogrind test ./... -- -ginkgo.focus=pool"
+	}
+	return text
+}
+
+const exitCodes = `Exit codes, the same for every format:
+  0  every test passed, no new finding
+  1  a test failed on its own, no new finding
+  2  wrong usage, or a build that failed
+  3  new memory findings
+  4  inconclusive: the evidence is incomplete, or nothing ran
+  5  the machine lacks something, valgrind for example
+2 and 5 end a run before it starts; after that 3 goes before 4, and 4 before 1.`
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cgogrind",
+		Short: "Run Go tests that use cgo under valgrind's memcheck",
+		Long: `cgogrind runs the tests of Go packages that use cgo under valgrind's memcheck and turns what
+memcheck saw into one verdict a test. Every stack runs from the C function through cgo to the
+Go test, and nothing in the tested packages has to change.
+
+` + exitCodes,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(a.Stderr)
+			_ = cmd.Help()
+			return usagef("which command?")
+		},
+	}
+	root.AddCommand(a.testCommand(), a.versionCommand())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	return root
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(a.Stdout, "cgogrind %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+// version is the module's, as the go command stamped it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// longFlags lets long flags begin with one dash, as the go command's do. What follows -- is not ours, and -args is --
+// by another name.
+func longFlags(args []string) []string {
+	out := make([]string, 0, len(args))
+	for i, arg := range args {
+		switch name, _, _ := strings.Cut(arg, "="); {
+		case arg == "--":
+			return append(out, args[i:]...)
+		case arg == "-args" || arg == "--args":
+			return append(append(out, "--"), args[i+1:]...)
+		case len(name) > 2 && name[0] == '-' && name[1] != '-':
+			arg = "-" + arg
+		}
+		out = append(out, arg)
+	}
+	return out
+}

@@ -1,0 +1,194 @@
+package harness
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/internal/judge"
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+	"github.com/cgogrind/cgogrind/valgrind/memcheck"
+)
+
+// goDebug is what the tests run with: the AES hash reads too far, and asynchronous preemption injects frames.
+const goDebug = "cpu.aes=off,asyncpreemptoff=1"
+
+// runPackage runs a package's tests, in further processes those that a process took down with it.
+func (r *run) runPackage(ctx context.Context, index int, p build.Package, named []judge.Named) error {
+	token := make([]byte, 16)
+	rand.Read(token) // never fails
+	binary, err := filepath.EvalSymlinks(p.Binary)
+	if err != nil {
+		return fmt.Errorf("running %s: %w", p.ImportPath, err)
+	}
+	cfg := judge.Config{
+		ImportPath: p.ImportPath, Dir: p.Dir, ModulePath: p.ModulePath, ModuleDir: p.ModuleDir, Named: named,
+		GOROOT: r.built.GOROOT, Binary: binary, Token: hex.EncodeToString(token), AllFrames: r.cfg.AllFrames,
+	}
+	if len(r.cfg.Tags) > 0 {
+		cfg.ReproFlags = append(cfg.ReproFlags, "-tags="+strings.Join(r.cfg.Tags, ","))
+	}
+	j := judge.New(cfg, r.emit)
+	var begun []string // top-level tests
+	for n := 0; ; n++ {
+		r.note("%s: running", p.ImportPath)
+		proc, o, err := r.runProcess(ctx, p, j, cfg.Token, filepath.Join(r.work.path, fmt.Sprintf("%03d.%d", index, n)), begun)
+		if err != nil {
+			return fmt.Errorf("running %s: %w", p.ImportPath, err)
+		}
+		remaining := proc.Finish(o)
+		if len(remaining) == 0 {
+			break
+		}
+		if ctx.Err() != nil || !proc.Began() || o.Complaint != "" {
+			reason := "the process ended before it could run"
+			if o.Stopped != "" {
+				reason = o.Stopped + " before it could run"
+			}
+			j.Lost(remaining, reason)
+			break
+		}
+		for _, name := range proc.Planned() {
+			if !slices.Contains(remaining, name) {
+				begun = append(begun, name)
+			}
+		}
+		r.note("%s: %d of its tests had not run when the process went down: running them in a fresh one", p.ImportPath, len(remaining))
+	}
+	j.Finish()
+	return nil
+}
+
+func (r *run) note(format string, args ...any) {
+	r.emit(result.Message{Progress: &result.Progress{Text: fmt.Sprintf(format, args...)}})
+}
+
+// runProcess runs the package's tests but those named in one process and hands everything to its judge.
+func (r *run) runProcess(ctx context.Context, p build.Package, j *judge.Judge, token, files string, without []string) (
+	*judge.Process, judge.Outcome, error) {
+	opts := memcheck.Options{XMLFile: files + ".%p.xml", TrackOrigins: true, Suppressions: r.supps}
+	optArgs, err := opts.Args()
+	if err != nil {
+		return nil, judge.Outcome{}, err
+	}
+	args := r.testArgs(without)
+	command := slices.Concat([]string{r.valgrind.Path}, optArgs, []string{p.Binary}, args)
+	proc := j.Process(command)
+	if r.cfg.Verbose {
+		proc.Output().Line = func(line string) {
+			r.emit(result.Message{Progress: &result.Progress{Package: p.ImportPath, Text: line}})
+		}
+	}
+	limit := time.Duration(0)
+	if r.cfg.Timeout > 0 {
+		limit = r.cfg.Timeout + timeoutGrace
+	}
+	running, err := memcheck.Start(ctx, memcheck.Command{
+		Valgrind: r.valgrind, Options: opts, Program: p.Binary, Args: args, Dir: p.Dir, Env: r.testEnv(p, token),
+		Stdout: proc.Output(), Stderr: proc.Output(), Timeout: limit,
+	})
+	if err != nil {
+		return nil, judge.Outcome{}, err
+	}
+	ended := make(chan struct{})
+	var res *memcheck.Result
+	var waitErr error
+	go func() {
+		defer close(ended)
+		res, waitErr = running.Wait()
+	}()
+	report := valgrind.Follow(context.WithoutCancel(ctx), running.ReportFile(), ended)
+	for ev, err := range valgrind.Read(report) {
+		proc.Event(ev, err)
+	}
+	_ = report.Close() // it was read to its end, or to where it is damaged
+	<-ended
+	if waitErr != nil {
+		return nil, judge.Outcome{}, waitErr
+	}
+	return proc, r.outcome(res), nil
+}
+
+// timeoutGrace is what a test binary gets beyond its own -test.timeout to print its goroutines and memcheck to look for
+// leaks.
+const timeoutGrace = time.Minute
+
+func (r *run) outcome(res *memcheck.Result) judge.Outcome {
+	o := judge.Outcome{ExitCode: res.ExitCode}
+	if res.Signal != 0 {
+		o.Signal = unix.SignalName(res.Signal)
+	}
+	switch res.Ending {
+	case memcheck.TimedOut:
+		o.Stopped = fmt.Sprintf("the tests took longer than %s", r.cfg.Timeout)
+	case memcheck.Canceled:
+		o.Stopped = interrupted
+	}
+	if len(res.Complaints) > 0 {
+		o.Complaint = res.Complaints[0].Text
+	}
+	return o
+}
+
+// testArgs are the flags of a test binary. Go's own timeout comes first, as it says which tests were running.
+func (r *run) testArgs(without []string) []string {
+	args := []string{"-test.v=test2json", "-test.paniconexit0"}
+	if r.cfg.Timeout > 0 {
+		args = append(args, "-test.timeout="+r.cfg.Timeout.String())
+	}
+	if r.cfg.Run != "" {
+		args = append(args, "-test.run="+r.cfg.Run)
+	}
+	skip := r.cfg.Skip
+	if len(without) > 0 {
+		if skip != "" {
+			skip += "|"
+		}
+		skip += "^(" + strings.Join(without, "|") + ")$" // names of Go functions: nothing to quote
+	}
+	if skip != "" {
+		args = append(args, "-test.skip="+skip)
+	}
+	return append(args, r.cfg.TestFlags...)
+}
+
+// testEnv is the environment of a test binary: the caller's, with what the build and the marks need.
+func (r *run) testEnv(p build.Package, token string) []string {
+	env := slices.Clone(r.cfg.Env)
+	env = set(env, "PWD", p.Dir)
+	env = set(env, "CGOGRIND", "1") // tells a test that it runs slowly
+	env = set(env, "CGOGRIND_TOKEN", token)
+	for _, kv := range append([]string{"GODEBUG=" + goDebug}, r.built.Env...) {
+		key, value, _ := strings.Cut(kv, "=")
+		if key == "GODEBUG" {
+			if old := get(env, key); old != "" {
+				value = old + "," + value
+			}
+		}
+		env = set(env, key, value)
+	}
+	return env
+}
+
+func get(env []string, key string) string {
+	for _, kv := range slices.Backward(env) {
+		if v, ok := strings.CutPrefix(kv, key+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+func set(env []string, key, value string) []string {
+	env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, key+"=") })
+	return append(env, key+"="+value)
+}
