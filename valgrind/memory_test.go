@@ -128,6 +128,18 @@ func (h *hugeReport) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// counter counts what is read.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
 const hugeEnv = "VALGRIND_TEST_HUGE_REPORT"
 
 // TestFlatMemory reads huge reports, each in a process of its own, and looks how much memory that process ever had.
@@ -161,13 +173,23 @@ func TestFlatMemory(t *testing.T) {
 }
 
 func readHuge(t *testing.T, name string) {
+	in := &counter{r: newHugeReport(name, *reportSize)}
 	var whole valgrind.Completeness
-	for e, err := range valgrind.Read(newHugeReport(name, *reportSize)) {
-		whole.Add(e, err)
-		var damaged *valgrind.SyntaxError
-		if err != nil && !(bodies[name].damaged && errors.As(err, &damaged)) {
-			t.Fatal(err)
+	var err error
+	for e, readErr := range valgrind.Read(in) {
+		whole.Add(e, readErr)
+		err = readErr
+	}
+	var damaged *valgrind.SyntaxError
+	switch {
+	case bodies[name].damaged:
+		if !errors.As(err, &damaged) {
+			t.Fatalf("got %v, want damage", err)
 		}
+	case err != nil:
+		t.Fatal(err)
+	case in.n < *reportSize:
+		t.Fatalf("only %d bytes were read", in.n)
 	}
 	status, err := os.Open("/proc/self/status")
 	if err != nil {

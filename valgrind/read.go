@@ -19,13 +19,13 @@ import (
 // still not a pass: see Completeness.
 //
 // Elements that the protocol does not have are skipped. Texts are UTF-8: what is not, and characters that XML forbids,
-// become U+FFFD. A text is cut, with "…" at its end, when it is longer than 1 MiB, or when the texts of its event
-// are longer than 4 MiB together. A text that is no number, where one identifies or counts errors or leaked memory, is
+// become U+FFFD. A text is cut, with "…" at its end, when it is longer than 256 KiB, or when the texts of its
+// event are longer than 1 MiB together. A text that is no number, where one identifies or counts errors or leaked memory, is
 // damage; elsewhere it counts as 0.
 //
 // r is read in the order and the pace of the iteration, which can be done once. Memory does not grow with the report.
 func Read(r io.Reader) iter.Seq2[Event, error] {
-	d := &decoder{scanner: newScanner(r), known: texts{}}
+	d := &decoder{scanner: newScanner(r)}
 	return func(yield func(Event, error) bool) {
 		for {
 			e := d.event()
@@ -43,7 +43,7 @@ func Read(r io.Reader) iter.Seq2[Event, error] {
 // decoder makes events of what the scanner finds.
 type decoder struct {
 	*scanner
-	known  texts
+	shared texts
 	frames []Frame
 
 	begun  bool // the root element was found
@@ -158,7 +158,7 @@ func (d *decoder) headerElement(name string) bool {
 	case "usercomment":
 		// --xml-user-comment is written as it is: it may be a piece of XML itself.
 		d.item(unsafe.Sizeof(""))
-		h.UserComments = append(h.UserComments, d.known.decode(d.verbatim(0)))
+		h.UserComments = append(h.UserComments, d.shared.decode(d.verbatim(0)))
 	case "args":
 		for d.child() {
 			switch string(d.name()) {
@@ -448,13 +448,13 @@ func (d *decoder) readErrorSummary() ErrorSummary {
 	return sum
 }
 
-func (d *decoder) string() string { return d.known.decode(d.text()) }
+func (d *decoder) string() string { return d.shared.decode(d.text()) }
 
 // word is a text without the white space around it.
-func (d *decoder) word() string { return d.known.decode(bytes.TrimSpace(d.text())) }
+func (d *decoder) word() string { return d.shared.decode(bytes.TrimSpace(d.text())) }
 
 // threadName reads a <threadname>, which memcheck writes as the program set it.
-func (d *decoder) threadName() string { return d.known.decode(d.verbatim(maxThread)) }
+func (d *decoder) threadName() string { return d.shared.decode(d.verbatim(maxThread)) }
 
 // int is a number that is 0 if it is not one.
 func (d *decoder) int() int {

@@ -9,9 +9,9 @@ import (
 
 // The limits that keep memory flat. memcheck itself stays far below them: it shows at most 500 frames a stack.
 const (
-	maxText  = 1 << 20 // bytes of one text as the report spells it; the rest is cut
-	maxTexts = 4 << 20 // bytes of all texts of one event, likewise
-	maxItems = 2 << 20 // bytes that the frames, pairs, arguments … of one event take beside their texts; more is damage
+	maxText  = 256 << 10 // bytes of one text as the report spells it; the rest is cut
+	maxTexts = 1 << 20   // bytes of all texts of one event, likewise
+	maxItems = 2 << 20   // bytes that the frames, pairs, arguments … of one event take beside their texts; more is damage
 
 	maxDepth  = 256 // open elements
 	maxTag    = 512 // bytes of a tag
@@ -166,9 +166,14 @@ func (s *scanner) child() bool {
 		switch {
 		case s.pos == s.end:
 			s.more()
-		case s.buf[s.pos] != '<' || s.at(startCDATA):
+		case s.buf[s.pos] != '<':
 			s.strayText()
-		case s.markup():
+		case s.special():
+			if s.at(startCDATA) {
+				s.strayText()
+			} else {
+				s.markup()
+			}
 		default:
 			t, ok := s.tag()
 			switch {
@@ -237,11 +242,12 @@ func (s *scanner) skip() {
 			continue
 		}
 		s.pos += i
-		if s.at(startCDATA) {
-			s.skipTo(endCDATA)
-			continue
-		}
-		if s.markup() {
+		if s.special() {
+			if s.at(startCDATA) {
+				s.skipTo(endCDATA)
+			} else {
+				s.markup()
+			}
 			continue
 		}
 		t, ok := s.tag()
@@ -325,15 +331,23 @@ var (
 	startPI      = []byte("<?")
 	endPI        = []byte("?>")
 	startXML     = []byte("<?xml")
-	startDecl    = []byte("<!")
 	endDecl      = []byte(">")
 )
 
-// markup consumes the comment, processing instruction or declaration at pos, if there is one.
-func (s *scanner) markup() bool {
+// special says whether the < at pos begins something else than a tag or a text.
+func (s *scanner) special() bool {
+	for s.end-s.pos < 2 {
+		if !s.more() {
+			return false
+		}
+	}
+	c := s.buf[s.pos+1]
+	return c == '?' || c == '!'
+}
+
+// markup consumes the comment, processing instruction or declaration at pos.
+func (s *scanner) markup() {
 	switch {
-	case !s.at(startPI) && !s.at(startDecl):
-		return false
 	case s.depth > 0 && s.at(startXML):
 		s.anotherReport()
 	case s.at(startPI):
@@ -343,7 +357,6 @@ func (s *scanner) markup() bool {
 	default:
 		s.skipTo(endDecl)
 	}
-	return true
 }
 
 // skipTo goes behind the next occurrence of mark.

@@ -2,6 +2,7 @@ package valgrind
 
 import (
 	"bytes"
+	"runtime"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -12,56 +13,93 @@ const ellipsis = "…"
 
 // The texts that are kept to be shared: reports repeat objects, folders, files and functions all the time.
 const (
-	maxShared = 4096
-	maxShort  = 128 // bytes of such a text
+	maxShared = 512 << 10 // bytes of all such texts, as a report spells them
+	maxShare  = 4 << 10   // bytes of one
+	minShare  = 64        // bytes that even a shorter one costs
 )
 
-// texts decodes texts and shares equal short ones.
-type texts map[string]string
+// maxGarbage is how many bytes of longer texts may become garbage before it is collected. A report full of them makes
+// garbage faster than the collector, which runs beside the program, sees it: that took 40 MiB instead of 20.
+const maxGarbage = 4 << 20
 
-func (t texts) decode(raw []byte) string {
-	if len(raw) > maxShort {
+// texts decodes texts and shares equal ones.
+type texts struct {
+	known   map[string]string // by what the report has
+	size    int
+	garbage int // bytes of longer texts
+}
+
+func (t *texts) decode(raw []byte) string {
+	if len(raw) > maxShare {
+		t.garbage += len(raw)
+		if t.garbage > maxGarbage {
+			t.garbage = 0
+			runtime.GC()
+		}
 		return decode(raw)
 	}
-	if v, ok := t[string(raw)]; ok {
+	if v, ok := t.known[string(raw)]; ok {
 		return v
 	}
-	if len(t) == maxShared {
-		clear(t)
+	t.size += max(len(raw), minShare)
+	if t.known == nil || t.size > maxShared {
+		t.known, t.size = map[string]string{}, max(len(raw), minShare)
 	}
-	v := decode(raw)
-	t[string(raw)] = v
+	key := string(raw)
+	v := key
+	if plain(raw) < len(raw) {
+		v = decode(raw)
+	}
+	t.known[key] = v
 	return v
 }
 
 // decode resolves references and replaces what is not UTF-8 or what XML forbids by U+FFFD. A reference that it does not
 // know stays as it is.
 func decode(raw []byte) string {
-	i := 0
-	for i < len(raw) && raw[i] != '&' && raw[i] < utf8.RuneSelf && isChar(rune(raw[i])) {
-		i++
-	}
-	if i == len(raw) {
+	n := plain(raw)
+	if n == len(raw) {
 		return string(raw)
 	}
 	var b strings.Builder
 	b.Grow(len(raw))
-	b.Write(raw[:i])
-	for i < len(raw) {
-		r, n := utf8.DecodeRune(raw[i:])
+	for {
+		b.Write(raw[:n])
+		raw = raw[n:]
+		if len(raw) == 0 {
+			return b.String()
+		}
+		r, size := utf8.DecodeRune(raw)
 		if r == '&' {
-			if c, size, ok := reference(raw[i:]); ok {
-				r, n = c, size
+			if c, n, ok := reference(raw); ok {
+				r, size = c, n
 			}
 		}
 		if !isChar(r) {
 			r = utf8.RuneError
 		}
 		b.WriteRune(r)
-		i += n
+		raw = raw[size:]
+		n = plain(raw)
 	}
-	return b.String()
 }
+
+// plain is the number of bytes that raw begins with and that stand for themselves.
+func plain(raw []byte) int {
+	for i, c := range raw {
+		if !isPlain[c] {
+			return i
+		}
+	}
+	return len(raw)
+}
+
+var isPlain = func() (is [256]bool) {
+	for c := range rune(utf8.RuneSelf) {
+		is[c] = isChar(c) && c != '&'
+	}
+	return is
+}()
 
 // isChar is XML's production Char.
 func isChar(r rune) bool {
