@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -232,7 +231,8 @@ func makeCorpus(t *testing.T) {
 			t.Fatalf("building %s: %v\n%s", s.source, err, out)
 		}
 		file := s.name + ".xml"
-		args := slices.Concat([]string{"--xml=yes", "--xml-file=" + file, "--vgdb=no"}, s.options, []string{"./" + program}, s.args)
+		args := append([]string{"--xml=yes", "--xml-file=" + file, "--vgdb=no"}, s.options...)
+		args = append(append(args, "./"+program), s.args...)
 		run := exec.Command("valgrind", args...)
 		run.Dir = dir
 		run.Env = []string{"PATH=" + os.Getenv("PATH")}

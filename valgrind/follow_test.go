@@ -72,7 +72,8 @@ func TestFollowNoFile(t *testing.T) {
 	in := valgrind.Follow(t.Context(), filepath.Join(t.TempDir(), "report.xml"), done)
 	defer in.Close()
 	_, reason, err := readAll(in)
-	if !errors.Is(err, fs.ErrNotExist) || errors.Is(err, valgrind.ErrTruncated) || !strings.Contains(reason, "report.xml") {
+	if !errors.Is(err, fs.ErrNotExist) || errors.Is(err, valgrind.ErrTruncated) ||
+		!strings.Contains(reason, "report.xml") {
 		t.Errorf("got %v, %q", err, reason)
 	}
 }

@@ -19,8 +19,8 @@ import (
 // still not a pass: see Completeness.
 //
 // Elements that the protocol does not have are skipped. Texts are UTF-8: what is not, and characters that XML forbids,
-// become U+FFFD. A text is cut, with "…" at its end, when it is longer than 256 KiB, or when the texts of its
-// event are longer than 1 MiB together. A text that is no number, where one identifies or counts errors or leaked memory, is
+// become U+FFFD. A text is cut, with "…" at its end, when it is longer than 256 KiB, or when the texts of its event are
+// longer than 1 MiB together. A text that is no number, where one identifies or counts errors or leaked memory, is
 // damage; elsewhere it counts as 0.
 //
 // r is read in the order and the pace of the iteration, which can be done once. Memory does not grow with the report.

@@ -207,7 +207,8 @@ func TestPipe(t *testing.T) {
 
 func TestReadError(t *testing.T) {
 	broken := errors.New("the disk is on fire")
-	in := io.MultiReader(strings.NewReader("<valgrindoutput><status><state>RUNNING</state></status><st"), iotest.ErrReader(broken))
+	begin := strings.NewReader("<valgrindoutput><status><state>RUNNING</state></status><st")
+	in := io.MultiReader(begin, iotest.ErrReader(broken))
 	events, reason, err := readAll(in)
 	if len(events) != 1 || !errors.Is(err, broken) || errors.Is(err, valgrind.ErrTruncated) {
 		t.Errorf("got %v, %v", events, err)

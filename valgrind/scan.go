@@ -11,7 +11,7 @@ import (
 const (
 	maxText  = 256 << 10 // bytes of one text as the report spells it; the rest is cut
 	maxTexts = 1 << 20   // bytes of all texts of one event, likewise
-	maxItems = 2 << 20   // bytes that the frames, pairs, arguments … of one event take beside their texts; more is damage
+	maxItems = 2 << 20   // bytes that the frames, pairs, … of one event take beside their texts; more is damage
 
 	maxDepth  = 256 // open elements
 	maxTag    = 512 // bytes of a tag

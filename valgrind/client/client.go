@@ -3,7 +3,7 @@
 //
 // Outside valgrind, and on everything but Linux on amd64 and arm64, the functions do nothing and return zero values; a
 // request costs a few cycles there. The request numbers and the instructions that announce a request are those of
-// valgrind.h and memcheck.h, which promise not to change them. Those for arm64 build and are otherwise untested.
+// valgrind.h and memcheck.h, which promise not to change them. What is for arm64 builds, but was never run.
 package client
 
 import (
@@ -27,8 +27,8 @@ const (
 	leakCheckIncreased = 1
 )
 
-// Running says how many valgrinds the program runs under: 0 for none, and more than 1 if one valgrind runs under another.
-// It is RUNNING_ON_VALGRIND.
+// Running says how many valgrinds the program runs under: 0 for none, more than 1 if one valgrind runs under another. It
+// is RUNNING_ON_VALGRIND.
 func Running() int { return int(request(runningOnValgrind, 0, 0, 0, 0, 0)) }
 
 // Print writes a line of text into valgrind's log. In a report it is a <clientmsg>, in its place among the errors.
@@ -72,8 +72,8 @@ func MakeMemDefined(p unsafe.Pointer, n uintptr) {
 	request(makeMemDefined, uintptr(p), n, 0, 0, 0)
 }
 
-// Monitor has valgrind's gdbserver carry out a monitor command, for example "leak_check full reachable any", which writes
-// to valgrind's log and not into an XML report. It returns whether valgrind knows the command. It is
+// Monitor has valgrind's gdbserver carry out a monitor command, for example "v.info n_errs_found". What the command
+// prints goes to valgrind's log and not into an XML report. It returns whether valgrind knows the command. It is
 // VALGRIND_MONITOR_COMMAND.
 func Monitor(command string) bool {
 	if Running() == 0 {

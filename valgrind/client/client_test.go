@@ -121,8 +121,8 @@ func makeRequests() answers {
 	return a
 }
 
-// TestUnderValgrind runs this test binary under valgrind. Go without the instrumented runtime causes false errors there,
-// so that it looks only at what the requests must have caused.
+// TestUnderValgrind runs this test binary under valgrind. Stock Go causes false errors there, so that it looks only at
+// what the requests must have caused.
 func TestUnderValgrind(t *testing.T) {
 	if file := os.Getenv(underValgrindEnv); file != "" {
 		data, err := json.Marshal(makeRequests())
