@@ -20,6 +20,8 @@ import (
 //
 // Well-formed XML is not enough: a memcheck that aborts closes all elements and writes FINISHED, and leaves out the
 // leaks, <errorcounts> and <suppcounts>. Nor is a fatal signal a reason: memcheck survives it and finishes its report.
+// A loop that ends by break has not seen the end, so that Reason does not say whether the report is whole.
+//
 // The zero value is ready to use. It takes the same little memory for any report.
 type Completeness struct {
 	err error
