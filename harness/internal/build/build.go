@@ -92,6 +92,20 @@ func Build(ctx context.Context, cfg Config) (*Result, error) {
 	return b.res, nil
 }
 
+// LibraryTags are the build tags that the packages want for the C libraries that are installed, as go-ceph wants the name
+// of Ceph's release.
+func LibraryTags(ctx context.Context, cfg Config) ([]string, error) {
+	cfg.Runtime = result.Stock
+	b, err := newBuilder(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.list(ctx); err != nil {
+		return nil, err
+	}
+	return b.libraryTags, nil
+}
+
 type builder struct {
 	cfg     Config
 	res     *Result
@@ -100,6 +114,8 @@ type builder struct {
 	goEnv   goEnv
 	replace map[string]string // the overlay
 	hooks   map[string]string // package directory to the package clause of the hooks
+	// libraryTags are the tags that were found, not given.
+	libraryTags []string
 }
 
 // goEnv is what go env says.
@@ -293,6 +309,7 @@ func (b *builder) list(ctx context.Context) error {
 			return err
 		}
 		if tag != "" {
+			b.libraryTags = append(b.libraryTags, tag)
 			b.res.Tags = append(b.res.Tags, tag)
 		}
 	}
