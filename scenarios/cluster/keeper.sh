@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # The keeper: starts what a suite needs of Ceph, and clears it away as soon as the suite has ended, however it ended.
 #
 # Standard input is a pipe whose other end only the suite's process holds: the end of file is the order to clear away.
