@@ -38,7 +38,7 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 		cfg.ReproFlags = append(cfg.ReproFlags, "-tags="+strings.Join(r.cfg.Tags, ","))
 	}
 	j := judge.New(cfg, r.emit)
-	var begun []string // top-level tests
+	var begun done
 	for n := 0; ; n++ {
 		r.note("%s: running", p.ImportPath)
 		proc, o, err := r.runProcess(ctx, p, j, cfg.Token, filepath.Join(r.work.path, fmt.Sprintf("%03d.%d", index, n)), begun)
@@ -59,8 +59,11 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 		}
 		for _, name := range proc.Planned() {
 			if !slices.Contains(remaining, name) {
-				begun = append(begun, name)
+				begun.tests = append(begun.tests, name)
 			}
+		}
+		if specs := proc.BegunSpecs(); specs != "" {
+			begun.specs = append(begun.specs, "-ginkgo.skip="+specs)
 		}
 		r.note("%s: %d of its tests had not run when the process went down: running them in a fresh one", p.ImportPath, len(remaining))
 	}
@@ -68,12 +71,18 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 	return nil
 }
 
+// done is what former processes of a package have dealt with.
+type done struct {
+	tests []string // top-level tests
+	specs []string // flags that leave out Ginkgo specs
+}
+
 func (r *run) note(format string, args ...any) {
 	r.emit(result.Message{Progress: &result.Progress{Text: fmt.Sprintf(format, args...)}})
 }
 
-// runProcess runs the package's tests but those named in one process and hands everything to its judge.
-func (r *run) runProcess(ctx context.Context, p build.Package, j *judge.Judge, token, files string, without []string) (
+// runProcess runs those of the package's tests that are not done in one process and hands everything to its judge.
+func (r *run) runProcess(ctx context.Context, p build.Package, j *judge.Judge, token, files string, without done) (
 	*judge.Process, judge.Outcome, error) {
 	opts := memcheck.Options{XMLFile: files + ".%p.xml", TrackOrigins: true, Suppressions: r.supps}
 	optArgs, err := opts.Args()
@@ -140,7 +149,7 @@ func (r *run) outcome(res *memcheck.Result) judge.Outcome {
 }
 
 // testArgs are the flags of a test binary. Go's own timeout comes first, as it says which tests were running.
-func (r *run) testArgs(without []string) []string {
+func (r *run) testArgs(without done) []string {
 	args := []string{"-test.v=test2json", "-test.paniconexit0"}
 	if r.cfg.Timeout > 0 {
 		args = append(args, "-test.timeout="+r.cfg.Timeout.String())
@@ -149,16 +158,16 @@ func (r *run) testArgs(without []string) []string {
 		args = append(args, "-test.run="+r.cfg.Run)
 	}
 	skip := r.cfg.Skip
-	if len(without) > 0 {
+	if len(without.tests) > 0 {
 		if skip != "" {
 			skip += "|"
 		}
-		skip += "^(" + strings.Join(without, "|") + ")$" // names of Go functions: nothing to quote
+		skip += "^(" + strings.Join(without.tests, "|") + ")$" // names of Go functions: nothing to quote
 	}
 	if skip != "" {
 		args = append(args, "-test.skip="+skip)
 	}
-	return append(args, r.cfg.TestFlags...)
+	return slices.Concat(args, r.cfg.TestFlags, without.specs)
 }
 
 // testEnv is the environment of a test binary: the caller's, with what the build and the marks need.

@@ -72,13 +72,23 @@ func (p *Process) outside() string {
 	return result.Setup
 }
 
-// running returns the tests that run now, without those that wait for a subtest or in t.Parallel.
+// running returns the tests that run now, without those that wait for a subtest or in t.Parallel. Nodes of a Ginkgo
+// suite wait while a spec runs.
 func (p *Process) running() []*test {
-	var out []*test
+	var out, nodes []*test
+	spec := false
 	for _, t := range p.tests {
-		if t.state == running && !t.hasRunningChild() {
+		switch {
+		case t.state != running || t.hasRunningChild():
+		case t.kind == "node":
+			nodes = append(nodes, t)
+		default:
+			spec = spec || t.kind == "spec"
 			out = append(out, t)
 		}
+	}
+	if !spec {
+		out = append(out, nodes...)
 	}
 	return out
 }

@@ -161,9 +161,9 @@ func isGenerated(file string) bool {
 // plumbing matches what lies between C and Go code, and beneath a test: the same in every stack.
 var plumbing = regexp.MustCompile(`^(` +
 	`_cgo_[0-9a-f]{12}_.*|_cgoexp_[0-9a-f]{12}_.*|crosscall[12]|crosscall_amd64|x_cgo_.*|threadentry|` +
-	`.*\._Cfunc_.*|.*\._cgoexp_.*|` +
+	`.*\._Cfunc_.*|.*\._cgoexp_.*|.*\._cgo_.*|` +
 	`runtime\.(asmcgocall.*|cgocall|cgocallback.*|systemstack.*|mstart.*|mcall|morestack.*|goexit.*|main|rt0_go.*|` +
-	`callCgo.*|cgogrind.*|_cgo_.*)|_rt0_.*|runtime/cgo\..*|` +
+	`callCgo.*|cgogrind.*|call[0-9]+|reflectcall)(\.abi0)?|_rt0_.*|runtime/cgo\..*|` +
 	`testing\.(tRunner.*|\(\*[MTBF]\)\.(Run|run|runTests)(\..*)?|run[A-Z].*)` +
 	`)$`)
 

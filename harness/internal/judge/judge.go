@@ -36,6 +36,8 @@ type Judge struct {
 	frames   *frameReader
 	findings []*result.Finding
 	byKey    map[findingKey]*result.Finding
+	// interrupted are the top-level tests whose Ginkgo suite goes on in another process, with what came of them so far.
+	interrupted map[string]ruling
 }
 
 // findingKey is what makes records one finding: a defect that one test expects and another does not is two.
@@ -47,7 +49,9 @@ type findingKey struct {
 
 // New returns a Judge that hands its messages to emit.
 func New(cfg Config, emit func(result.Message)) *Judge {
-	j := &Judge{cfg: cfg, emit: emit, byKey: make(map[findingKey]*result.Finding)}
+	j := &Judge{
+		cfg: cfg, emit: emit, byKey: make(map[findingKey]*result.Finding), interrupted: make(map[string]ruling),
+	}
 	j.frames = &frameReader{cfg: &j.cfg, files: make(map[string][]string)}
 	return j
 }
@@ -64,7 +68,8 @@ func (j *Judge) Finish() {
 func (j *Judge) Lost(names []string, reason string) {
 	for _, name := range names {
 		j.emit(result.Message{Test: &result.Test{
-			Package: j.cfg.ImportPath, Name: name, Verdict: result.Inconclusive, Reason: reason,
+			Package: j.cfg.ImportPath, Name: name, Verdict: result.Inconclusive,
+			Reason: join(j.interrupted[name].reason, reason),
 		}})
 	}
 }

@@ -617,6 +617,66 @@ func TestLostSpecsAreNoPass(t *testing.T) {
 	j.reason(t, "TestSuite", "2 specs never began")
 }
 
+// A spec that takes the process down does not take the verdicts of those after it along.
+func TestSuiteGoesOnInAnotherProcess(t *testing.T) {
+	first := newReport().plan("TestSuite", "TestZ")
+	first.begin("TestSuite")
+	first.mark("specs 3 %s", escape("My suite"))
+	first.beginKind("node", "[BeforeSuite]")
+	first.end("[BeforeSuite]", "pass")
+	first.beginKind("spec", "one")
+	first.end("one", "pass")
+	first.beginKind("node", "[AfterSuite]") // waits while a spec runs
+	first.beginKind("spec", "two (falls)")
+	first.output.WriteString("\x1b[38;5;14mS\x1b[0m••SIGSEGV: segmentation violation\n")
+
+	second := newReport().plan("TestSuite", "TestZ")
+	second.begin("TestSuite")
+	second.mark("specs 1 %s", escape("My suite"))
+	for _, filtered := range []string{"one", "two (falls)"} {
+		second.beginKind("spec", filtered)
+		second.mark("end %d 0 skip 0 %s", second.lastID, escape(filtered))
+	}
+	second.beginKind("spec", "three")
+	second.end("three", "pass")
+	second.end("TestSuite", "pass")
+	second.begin("TestZ")
+	second.end("TestZ", "pass")
+	second.done(0)
+
+	var got []string
+	j := New(testConfig(t), func(m result.Message) {
+		if m.Test != nil && m.Test.Name == "two (falls)" && !strings.HasSuffix(m.Test.Reason, "SIGSEGV: segmentation violation") {
+			t.Errorf("reason %q", m.Test.Reason)
+		}
+		if m.Test != nil {
+			got = append(got, string(m.Test.Verdict)+" "+m.Test.Name)
+		}
+	})
+	p := j.Process(nil)
+	_, _ = p.Output().Write([]byte(first.output.String()))
+	for _, ev := range first.finish().events {
+		p.Event(ev, nil)
+	}
+	if remaining := p.Finish(Outcome{ExitCode: 2}); !slices.Equal(remaining, []string{"TestZ", "TestSuite"}) {
+		t.Errorf("remaining %q", remaining)
+	}
+	if want := `^(My suite one|My suite two \(falls\))$`; p.BegunSpecs() != want {
+		t.Errorf("specs to skip %q, want %q", p.BegunSpecs(), want)
+	}
+	p = j.Process(nil)
+	for _, ev := range second.finish().events {
+		p.Event(ev, nil)
+	}
+	if remaining := p.Finish(whole); len(remaining) != 0 {
+		t.Errorf("remaining %q", remaining)
+	}
+	want := []string{"pass one", "fail two (falls)", "fail TestSuite", "pass three", "pass TestZ"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestExpectations(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -1155,5 +1215,18 @@ func TestOutput(t *testing.T) {
 	}
 	if got := o.Tail(""); strings.Count(got, "\n") != maxTailLines || !strings.HasPrefix(got, "…\n") {
 		t.Errorf("%d lines: %.40q", strings.Count(got, "\n"), got)
+	}
+}
+
+// A goroutine dump begins with what matters, and can be longer than anybody reads.
+func TestOutputOfACrash(t *testing.T) {
+	o := &Output{}
+	fmt.Fprint(o, "\x16=== RUN   TestA\nSIGSEGV: segmentation violation\n")
+	for i := range 1000 {
+		fmt.Fprintf(o, "frame %d\n", i)
+	}
+	got := o.Tail("TestA")
+	if !strings.HasPrefix(got, "SIGSEGV: segmentation violation\nframe 0\n") || !strings.HasSuffix(got, "frame 38\n…") {
+		t.Errorf("%.60q … %q", got, got[max(0, len(got)-60):])
 	}
 }

@@ -17,6 +17,7 @@ type Output struct {
 	current string
 	tails   map[string]*tail
 	panics  string          // the first line of a panic, fatal error or signal
+	dumped  int             // lines kept since then
 	failed  map[string]bool // tests with a "--- FAIL" line
 }
 
@@ -25,12 +26,14 @@ const (
 	maxTailLines = 100
 	maxTailBytes = 16 << 10
 	maxLine      = 64 << 10
+	maxDump      = 40 // lines of a goroutine dump: it begins with the goroutine that matters
 )
 
 var (
 	updateLine = regexp.MustCompile(`^=== (RUN|PAUSE|CONT|NAME|ATTR)\s+(\S*)`)
 	resultLine = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP|BENCH): (\S+) \(`)
-	panicLine  = regexp.MustCompile(`^(panic: |fatal error: |runtime: unexpected return pc|SIG[A-Z]+: |unexpected fault address |Aborted)`)
+	// What the runtime prints as it goes down. Ginkgo's coloured dots may stand before it on the line.
+	panicLine = regexp.MustCompile(`^(?:[•SPF]|\x1b\[[0-9;]*m)*?(panic: .*|fatal error: .*|SIG[A-Z]+: [a-z].*|unexpected fault address .*)$`)
 )
 
 // Write takes some output. It never fails.
@@ -68,6 +71,7 @@ func (o *Output) line(s string) {
 	s, framed := strings.CutPrefix(s, marker)
 	s = strings.TrimSuffix(s, "\r")
 	if framed {
+		o.panics, o.dumped = "", 0 // the process went on
 		if m := updateLine.FindStringSubmatch(s); m != nil {
 			o.current = m[2]
 			if m[1] == "NAME" {
@@ -90,15 +94,23 @@ func (o *Output) line(s string) {
 		o.show(s)
 		return
 	}
-	if o.panics == "" && panicLine.MatchString(s) {
-		o.panics = s
+	if m := panicLine.FindStringSubmatch(s); m != nil && o.panics == "" {
+		o.panics = m[1]
 	}
 	if s == "PASS" || s == "FAIL" {
 		o.current = ""
 		o.show(s)
 		return
 	}
-	o.keep(s)
+	if o.panics != "" {
+		o.dumped++
+	}
+	switch {
+	case o.dumped <= maxDump:
+		o.keep(s)
+	case o.dumped == maxDump+1:
+		o.keep("…")
+	}
 	o.show(s)
 }
 

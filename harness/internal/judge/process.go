@@ -65,6 +65,11 @@ type test struct {
 	folds      []unresolved
 }
 
+// isFiltered says whether a spec was not chosen: Ginkgo reports those, too.
+func (t *test) isFiltered() bool {
+	return t.kind == "spec" && t.status == "skip" && t.reason == "" && t.elapsed == 0 && len(t.records) == 0
+}
+
 func (t *test) isSpec() bool { return t.kind == "spec" || t.kind == "node" }
 
 func (t *test) hasRunningChild() bool {

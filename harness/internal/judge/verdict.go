@@ -37,6 +37,7 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 		}
 	}
 
+	p.dropIdleNodes()
 	p.dropLeaksOfUnfinished()
 	p.resolveFolds()
 	p.dispose()
@@ -48,10 +49,21 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 	blamedForProblem := false
 	for _, t := range p.tests {
 		r := rulings[t]
-		if t.state == paused && slices.Contains(remaining, t.name) || t.kind == "node" && (r.verdict == result.Pass || r.verdict == result.Skip) {
+		switch {
+		case t.state == paused && slices.Contains(remaining, t.name), t.isFiltered():
+			continue
+		case t.kind == "node" && (r.verdict == result.Pass || r.verdict == result.Skip):
 			continue
 		}
 		blamedForProblem = blamedForProblem || r.verdict == result.Inconclusive
+		if t.parent == nil {
+			r = worse(p.judge.interrupted[t.name], r)
+			if slices.Contains(p.suitesToResume(), t) {
+				p.judge.interrupted[t.name] = r
+				remaining = append(remaining, t.name)
+				continue
+			}
+		}
 		p.emit(t.name, t, r)
 	}
 	p.outsideVerdicts(o, problem, blamedForProblem)
@@ -61,6 +73,44 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 		return nil
 	}
 	return remaining
+}
+
+// worse returns the worse of what came of a test in two processes; a may be empty.
+func worse(a, b ruling) ruling {
+	order := []result.Verdict{result.Skip, result.Pass, result.Inconclusive, result.Fail}
+	v := b.verdict
+	if slices.Index(order, a.verdict) > slices.Index(order, v) {
+		v = a.verdict
+	}
+	return ruling{v, join(a.reason, b.reason)}
+}
+
+// suitesToResume returns the tests whose Ginkgo suite was cut short in one of its specs, with others to come.
+func (p *Process) suitesToResume() []*test {
+	var out []*test
+	for _, s := range p.specs {
+		if s.test != nil && s.test.state != over && s.test.parent == nil && !p.done && p.lostSpecs(s.test) != "" &&
+			slices.ContainsFunc(s.test.children, func(c *test) bool { return c.kind == "spec" && !c.isFiltered() }) {
+			out = append(out, s.test)
+		}
+	}
+	return out
+}
+
+// BegunSpecs returns a regular expression for -ginkgo.skip that matches the specs that began, "" if none did.
+func (p *Process) BegunSpecs() string {
+	var parts []string
+	for _, s := range p.specs {
+		for _, t := range p.tests {
+			if t.kind == "spec" && t.parent == s.test && !t.isFiltered() {
+				parts = append(parts, regexp.QuoteMeta(s.name+" "+t.name))
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "^(" + strings.Join(parts, "|") + ")$"
 }
 
 // Began says whether a test began in this process.
@@ -97,6 +147,16 @@ func (p *Process) problem(o Outcome) string {
 		return "the process was killed by " + o.Signal + ", so memcheck's report is incomplete"
 	default:
 		return "memcheck's report is incomplete: " + reason
+	}
+}
+
+// dropIdleNodes ends the nodes that only waited for a spec when the process ended.
+func (p *Process) dropIdleNodes() {
+	now := p.running()
+	for _, t := range p.tests {
+		if t.kind == "node" && t.state == running && !slices.Contains(now, t) {
+			t.state, t.status = over, "none"
+		}
 	}
 }
 
@@ -178,13 +238,13 @@ func (p *Process) ruling(t *test, o Outcome, problem string, rulings map[*test]r
 	found, doubt := p.findingsOf(t)
 	if t.state != over {
 		r := p.cutShort(t, o, problem)
-		if lost := p.lostSpecs(t); lost != "" {
+		if lost := p.lostSpecs(t); lost != "" && !slices.Contains(p.suitesToResume(), t) {
 			r = ruling{result.Inconclusive, join(r.reason, lost)}
 		}
 		return ruling{r.verdict, join(r.reason, found)}
 	}
 	if t.status != "pass" && t.status != "skip" && t.status != "none" {
-		return ruling{result.Fail, join(p.failure(t, rulings), found)}
+		return ruling{result.Fail, join(failure(t), found)}
 	}
 	if found != "" {
 		return ruling{result.Fail, found}
@@ -273,13 +333,13 @@ func (p *Process) asExpected(t *test) string {
 }
 
 // failure says why a test failed on its own.
-func (p *Process) failure(t *test, rulings map[*test]ruling) string {
+func failure(t *test) string {
 	if t.reason != "" {
 		return t.reason
 	}
 	var failed []string
 	for _, c := range t.children {
-		if rulings[c].verdict == result.Fail {
+		if c.status == "fail" {
 			failed = append(failed, c.name)
 		}
 	}
@@ -326,7 +386,7 @@ func (p *Process) lostSpecs(t *test) string {
 		}
 	}
 	for _, c := range t.children {
-		if c.kind == "spec" {
+		if c.kind == "spec" && !c.isFiltered() {
 			want--
 		}
 	}
@@ -385,7 +445,7 @@ func (p *Process) ending(o Outcome) string {
 // outsideVerdicts gives verdicts to what happened outside of tests, and to the process where no test answers for it.
 func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bool) {
 	byName := make(map[string]ruling)
-	worse := func(name string, v result.Verdict, reason string) {
+	add := func(name string, v result.Verdict, reason string) {
 		r := byName[name]
 		if r.verdict == "" || v == result.Fail {
 			r.verdict = v
@@ -400,37 +460,37 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 		}
 	}
 	for name, f := range found {
-		worse(name, result.Fail, "memcheck found "+few(f))
+		add(name, result.Fail, "memcheck found "+few(f))
 	}
 	for _, f := range p.outsideFolds {
-		worse(f.outside, result.Inconclusive, fmt.Sprintf("memcheck counted %s of a kind that it had reported before",
+		add(f.outside, result.Inconclusive, fmt.Sprintf("memcheck counted %s of a kind that it had reported before",
 			plural(f.count, "more error")))
 	}
 	cutShort := slices.ContainsFunc(p.tests, func(t *test) bool { return t.state != over })
 	ownFailure := slices.ContainsFunc(p.tests, func(t *test) bool { return t.status == "fail" })
 	switch {
 	case !p.started && o.Stopped == "":
-		worse(result.Setup, result.Inconclusive, "the test binary did not start under memcheck: "+
+		add(result.Setup, result.Inconclusive, "the test binary did not start under memcheck: "+
 			join(join(p.ending(o), o.Complaint), lastLine(p.output.Tail(""))))
 	case problem != "":
 		if !blamedForProblem {
-			worse(p.outside(), result.Inconclusive, problem)
+			add(p.outside(), result.Inconclusive, problem)
 		}
 	case cutShort:
 	case p.fromOutside(o):
-		worse(p.outside(), result.Inconclusive, "the process was ended from outside: "+p.ending(o))
+		add(p.outside(), result.Inconclusive, "the process was ended from outside: "+p.ending(o))
 	case o.Stopped != "" && !p.done:
-		worse(p.outside(), result.Inconclusive, o.Stopped)
+		add(p.outside(), result.Inconclusive, o.Stopped)
 	case o.ExitCode != 0 && !p.planned:
-		worse(result.Setup, result.Fail, "the test binary ended before its tests: "+p.ending(o))
+		add(result.Setup, result.Fail, "the test binary ended before its tests: "+p.ending(o))
 	case !p.planned:
 		p.judge.progress("no tests ran: TestMain ended the process without M.Run")
 	case o.ExitCode != 0 && !p.done:
-		worse(p.outside(), result.Fail, "the process went down: "+p.ending(o))
+		add(p.outside(), result.Fail, "the process went down: "+p.ending(o))
 	case !p.done:
-		worse(p.outside(), result.Inconclusive, "the process ended before its tests did: "+p.ending(o))
+		add(p.outside(), result.Inconclusive, "the process ended before its tests did: "+p.ending(o))
 	case o.ExitCode != 0 && !ownFailure:
-		worse(result.Teardown, result.Fail, "the process failed although none of its tests did: "+p.ending(o))
+		add(result.Teardown, result.Fail, "the process failed although none of its tests did: "+p.ending(o))
 	}
 	for _, name := range []string{result.Setup, result.Between, result.Teardown} {
 		if r, ok := byName[name]; ok {

@@ -1,0 +1,93 @@
+package harness
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cgogrind/cgogrind/harness/internal/build"
+)
+
+func TestTestArgs(t *testing.T) {
+	r := &run{cfg: Config{Run: "A|B/c", Skip: "X", Timeout: time.Minute, TestFlags: []string{"-test.short", "-ginkgo.v"}}}
+	base := []string{"-test.v=test2json", "-test.paniconexit0", "-test.timeout=1m0s", "-test.run=A|B/c"}
+	for _, c := range []struct {
+		name    string
+		without done
+		want    []string
+	}{
+		{"first process", done{}, []string{"-test.skip=X", "-test.short", "-ginkgo.v"}},
+		{"after a crash", done{tests: []string{"TestA", "ExampleB"}, specs: []string{"-ginkgo.skip=^(S one)$"}},
+			[]string{"-test.skip=X|^(TestA|ExampleB)$", "-test.short", "-ginkgo.v", "-ginkgo.skip=^(S one)$"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(slices.Concat(base, c.want), r.testArgs(c.without)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	r.cfg.Timeout = -1
+	if args := r.testArgs(done{}); slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, "timeout") }) {
+		t.Errorf("a timeout without a limit: %q", args)
+	}
+}
+
+func TestTestEnv(t *testing.T) {
+	r := &run{
+		cfg:   Config{Env: []string{"HOME=/h", "PWD=/old", "GODEBUG=madvdontneed=1", "CGOGRIND_TOKEN=forged"}},
+		built: &build.Result{Env: []string{"LD_LIBRARY_PATH=/lib"}},
+	}
+	got := r.testEnv(build.Package{Dir: "/src/p"}, "f00d")
+	want := []string{"HOME=/h", "PWD=/src/p", "CGOGRIND=1", "CGOGRIND_TOKEN=f00d",
+		"GODEBUG=madvdontneed=1,cpu.aes=off,asyncpreemptoff=1", "LD_LIBRARY_PATH=/lib"}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWorkDir(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	fill := func(w *workDir) string {
+		file := filepath.Join(w.path, "bin", "p.test")
+		if err := os.Mkdir(filepath.Dir(file), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("x"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	t.Run("removed", func(t *testing.T) {
+		w, err := newWorkDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fill(w)
+		if err := w.remove(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(w.path); !os.IsNotExist(err) {
+			t.Errorf("%s is there: %v", w.path, err)
+		}
+	})
+	t.Run("kept", func(t *testing.T) {
+		w, err := newWorkDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := fill(w)
+		if err := w.keep(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(file); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,130 @@
+package cli_test
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cgogrind/cgogrind/harness/internal/cli"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
+
+// TestMain makes the test binary the cgogrind that the scripts run.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"cgogrind": func() {
+			os.Exit(int(cli.Main(cli.Process{Args: os.Args, Env: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr})))
+		},
+	})
+}
+
+// The scripts in testdata/script need Go and no valgrind; those in testdata/valgrind need gcc and valgrind, too.
+func TestScripts(t *testing.T) { run(t, "testdata/script") }
+
+func TestScriptsUnderValgrind(t *testing.T) {
+	needValgrind(t)
+	run(t, "testdata/valgrind")
+}
+
+// needValgrind skips a test where valgrind or gcc is missing, but in CI.
+func needValgrind(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it builds an instrumented runtime")
+	}
+	for _, program := range []string{"valgrind", "gcc"} {
+		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("CI") != "" {
+				t.Fatal(err)
+			}
+			t.Skip(err)
+		}
+	}
+}
+
+func run(t *testing.T, dir string) {
+	if scripts, err := filepath.Glob(dir + "/*.txtar"); err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts in %s (%v)", dir, err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           dir,
+		UpdateScripts: *update,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"code":    code,
+			"nothing": nothing,
+			"scrub":   scrub,
+		},
+		Setup: func(env *testscript.Env) error {
+			// The caches are shared: a run with empty ones builds the standard library anew.
+			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOROOT", "GOPROXY", "GOFLAGS"} {
+				out, err := exec.Command("go", "env", name).Output()
+				if err != nil {
+					return err
+				}
+				env.Setenv(name, strings.TrimSpace(string(out)))
+			}
+			cache, err := os.UserCacheDir()
+			if err != nil {
+				return err
+			}
+			env.Setenv("XDG_CACHE_HOME", cache)
+			env.Setenv("GOTOOLCHAIN", "local")
+			return nil
+		},
+	})
+}
+
+// code runs a program and checks its exit code: code N PROGRAM ARG….
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N program [argument…]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// nothing checks that the temporary folder has nothing of cgogrind's left.
+func nothing(ts *testscript.TestScript, _ bool, _ []string) {
+	left, err := filepath.Glob(filepath.Join(ts.Getenv("TMPDIR"), "cgogrind-*"))
+	ts.Check(err)
+	if len(left) > 0 {
+		ts.Fatalf("left behind: %s", left)
+	}
+}
+
+// scrubbed is what differs from run to run and from machine to machine.
+var scrubbed = []struct {
+	pattern *regexp.Regexp
+	with    string
+}{
+	{regexp.MustCompile(`^cgogrind .*`), "cgogrind VERSIONS"},
+	{regexp.MustCompile(`\([0-9.]+m?s\)`), "(TIME)"},
+	{regexp.MustCompile(`(?m)  [0-9a-f]{16}$`), "  FINGERPRINT"},
+	{regexp.MustCompile(`(?m)^        │ PC=.*\n(        │ .*\n)*`), "        │ DUMP\n"},
+	{regexp.MustCompile(`vg_replace_malloc.c:[0-9]+`), "vg_replace_malloc.c"},
+}
+
+// scrub writes the last standard output, scrubbed, to a file: scrub FILE.
+func scrub(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: scrub file")
+	}
+	text := ts.ReadFile("stdout")
+	for _, s := range scrubbed {
+		text = s.pattern.ReplaceAllString(text, s.with)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o666))
+}

@@ -1,0 +1,204 @@
+package cli_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// hangingModule is a package whose first test passes and whose second says that it hangs, and does.
+var hangingModule = map[string]string{
+	"go.mod": "module example.com/h\n\ngo 1.25\n",
+	"h.go":   "package h\n\nimport \"C\"\n",
+	"h_test.go": `package h
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestPass(t *testing.T)  {}
+func TestHang(t *testing.T)  { fmt.Println("hanging"); select {} }
+func TestNever(t *testing.T) {}
+`,
+}
+
+// hang starts cgogrind test on the hanging module, waits until it hangs, and returns it with its temporary folder.
+func hang(t *testing.T, stdout io.Writer, args ...string) (cmd *exec.Cmd, temp string) {
+	t.Helper()
+	needValgrind(t)
+	dir := t.TempDir()
+	temp = filepath.Join(dir, "tmp")
+	if err := os.Mkdir(temp, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range hangingModule {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "cgogrind") // the name that TestMain knows
+	if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.Command(program, append([]string{"test", "-v", "--format=json"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	cmd.Stdout = stdout
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended unless the test failed
+	var seen strings.Builder
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		seen.WriteString(lines.Text() + "\n")
+		if strings.Contains(lines.Text(), "hanging") {
+			go func() { _, _ = io.Copy(io.Discard, stderr) }()
+			return cmd, temp
+		}
+	}
+	t.Fatalf("it ended:\n%s", seen.String())
+	return nil, ""
+}
+
+// gone waits until the temporary folder is empty and no process mentions it any more.
+func gone(t *testing.T, temp string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		left, err := os.ReadDir(temp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		running := processes(t, temp, "")
+		if len(left) == 0 && len(running) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("left behind: %v, processes: %v", left, running)
+		}
+	}
+}
+
+// An interrupt ends a run in an orderly way: a verdict for each test, a summary, exit code 4.
+func TestInterrupted(t *testing.T) {
+	var stdout bytes.Buffer
+	stream := filepath.Join(t.TempDir(), "result.jsonl")
+	cmd, temp := hang(t, &stdout, "--stream", stream)
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // its exit code is looked at
+	if code := cmd.ProcessState.ExitCode(); code != int(result.ExitInconclusive) {
+		t.Errorf("exit code %d", code)
+	}
+	saved, err := os.ReadFile(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(saved, stdout.Bytes()) {
+		t.Error("the stream in the file is another than on standard output")
+	}
+	verdicts := make(map[string]result.Verdict)
+	for m, err := range result.Decode(&stdout) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Test != nil {
+			verdicts[m.Test.Name] = m.Test.Verdict
+		}
+	}
+	for name, want := range map[string]result.Verdict{
+		"TestPass": result.Pass, "TestHang": result.Inconclusive, "TestNever": result.Inconclusive,
+	} {
+		if verdicts[name] != want {
+			t.Errorf("%s: %q, want %q", name, verdicts[name], want)
+		}
+	}
+	gone(t, temp)
+}
+
+// SIGKILL leaves no process and no folder, and a stream that is no pass.
+func TestKilled(t *testing.T) {
+	var stdout bytes.Buffer
+	cmd, temp := hang(t, &stdout)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // says that it was killed
+	gone(t, temp)
+	if code, err := result.ReadExitCode(&stdout); code != result.ExitInconclusive || err == nil {
+		t.Errorf("the stream's exit code %d, error %v", code, err)
+	}
+}
+
+// memcheck killed from outside: what ran has no evidence, what did not run gets another process.
+func TestMemcheckKilled(t *testing.T) {
+	var stdout bytes.Buffer
+	cmd, temp := hang(t, &stdout)
+	pids := processes(t, temp, "h.test")
+	if len(pids) == 0 {
+		t.Fatal("memcheck does not run")
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+	}
+	_ = cmd.Wait() // its exit code is looked at
+	if code := cmd.ProcessState.ExitCode(); code != int(result.ExitInconclusive) {
+		t.Errorf("exit code %d", code)
+	}
+	want := map[string]result.Verdict{
+		"TestPass": result.Inconclusive, "TestHang": result.Inconclusive, "TestNever": result.Pass,
+	}
+	for m, err := range result.Decode(&stdout) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Test != nil && m.Test.Verdict != want[m.Test.Name] {
+			t.Errorf("%+v, want %q", m.Test, want[m.Test.Name])
+		}
+	}
+	gone(t, temp)
+}
+
+// processes lists those that have both texts in their command line.
+func processes(t *testing.T, folder, program string) []int {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("reading /proc: %v", err)
+	}
+	var out []int
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil || !bytes.Contains(b, []byte(folder)) || !bytes.Contains(b, []byte(program)) {
+			continue // another's, or it has ended
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, pid)
+	}
+	return out
+}
