@@ -197,6 +197,23 @@ func (r *frameReader) shown(stack []valgrind.Frame) []result.Frame {
 	return clean
 }
 
+// withoutCgoClosures leaves out the closures that cgo puts around a call whose arguments it checks: C.free(p) becomes
+// func() { … }() on the same line.
+func withoutCgoClosures(stack []valgrind.Frame) []valgrind.Frame {
+	var out []valgrind.Frame
+	for i, f := range stack {
+		if i+1 < len(stack) {
+			next := stack[i+1]
+			rest, ok := strings.CutPrefix(f.Function, next.Function+".func")
+			if ok && goPackage(f.Function) != "" && !strings.Contains(rest, ".") && f.Line == next.Line && f.File == next.File {
+				continue
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
 // blame returns the frame that a finding is blamed on: in all stacks, in order, the first frame of the code under
 // test. It is nil if there is none.
 func (r *frameReader) blame(sections []valgrind.Section) *result.Frame {

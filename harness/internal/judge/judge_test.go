@@ -1230,3 +1230,31 @@ func TestOutputOfACrash(t *testing.T) {
 		t.Errorf("%.60q … %q", got, got[max(0, len(got)-60):])
 	}
 }
+
+// cgo wraps C.free(p) in a closure, so that it can check p: nobody wrote that.
+func TestCgoClosuresAreLeftOut(t *testing.T) {
+	closure := goFree
+	closure.Function += ".func1"
+	other := testA
+	other.Function += ".func1"
+	other.Line++
+	r := newReport().plan("TestA")
+	r.begin("TestA")
+	r.mark("expect InvalidFree p.Free TestA")
+	r.error("InvalidFree", stack(vgFree, cgoStub, asmcgo, goStub, closure, goFree, other, testA))
+	r.end("TestA", "pass")
+	r.done(0)
+	j := judge(t, r.finish(), whole)
+	j.check(t, result.ExitPass, verdicts{"TestA": result.Pass})
+	var got []string
+	for _, f := range j.findings[0].Stacks[0].Frames {
+		got = append(got, f.Function)
+	}
+	want := []string{"free", "example.com/m/p.Free", "example.com/m/p.TestA.func1", "example.com/m/p.TestA"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if b := j.findings[0].Blame; b == nil || b.Function != "example.com/m/p.Free" {
+		t.Errorf("blame %+v", b)
+	}
+}

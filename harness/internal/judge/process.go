@@ -255,15 +255,19 @@ func (p *Process) error(e *valgrind.Error) {
 
 func (p *Process) newRecord(e *valgrind.Error) *record {
 	fr := p.judge.frames
+	var sections []valgrind.Section
+	for _, s := range e.Sections {
+		sections = append(sections, valgrind.Section{Text: s.Text, Stack: withoutCgoClosures(s.Stack)})
+	}
 	r := &record{
 		kind: e.Kind, count: 1, message: plainText(e.What.Text),
 		bytes: e.What.LeakedBytes, blocks: e.What.LeakedBlocks,
-		blame:       fr.blame(e.Sections),
-		fingerprint: result.Fingerprint(string(e.Kind), fr.significant(e.Sections)),
-		functions:   fr.blamable(e.Sections),
+		blame:       fr.blame(sections),
+		fingerprint: result.Fingerprint(string(e.Kind), fr.significant(sections)),
+		functions:   fr.blamable(sections),
 	}
 	r.tests, r.outside, r.attribution = p.attribute(e)
-	for i, s := range e.Sections {
+	for i, s := range sections {
 		if i > 0 && s.Text.Text == "" && len(s.Stack) == 0 {
 			continue
 		}
