@@ -973,6 +973,11 @@ func TestIncompleteEvidence(t *testing.T) {
 		}, Outcome{ExitCode: 1}, both, "suppcounts"},
 		{"killed", tests, Outcome{ExitCode: -1, Signal: "SIGKILL"}, both, "killed by SIGKILL"},
 		{"timeout", tests, Outcome{ExitCode: -1, Signal: "SIGKILL", Stopped: "the tests took longer than 1m0s"}, both, "longer than 1m0s"},
+		{"leak check without a collection", func(r *report) {
+			tests(r)
+			r.mark("leaks skipped")
+			r.finish()
+		}, Outcome{ExitCode: 1}, both, "leaks may be missing"},
 		{"complaint", func(r *report) {
 			tests(r)
 			r.finish()

@@ -49,7 +49,9 @@ type markEnd struct {
 
 type markExpect struct{ kind, function, name string }
 
-type markLeaks struct{ begin bool }
+// markLeaks is about leak checks: "begin" and "end" around one that a test asked for; at the process's end "ready" once
+// the collector has run, or "skipped" if it could not.
+type markLeaks struct{ what string }
 
 type markDone struct{ code int }
 
@@ -91,7 +93,7 @@ func parseMark(text string) (m mark, token string, err error) {
 	case "expect":
 		m = markExpect{r.text(), r.text(), r.text()}
 	case "leaks":
-		m = markLeaks{r.text() == "begin"}
+		m = markLeaks{r.text()}
 	case "done":
 		m = markDone{int(r.signed())}
 	default:

@@ -31,6 +31,7 @@ type Process struct {
 	records       []*record
 	leaks         map[string]*record // by identity and stack: later leak checks repeat what earlier ones found
 	checkingLeaks bool
+	leaksSkipped  bool
 	order         []uint64           // unique numbers, as they were reported
 	byUnique      map[uint64]*record // nil for errors that are no defects
 	folds         foldCounter
@@ -198,12 +199,15 @@ func (p *Process) message(text string) {
 		p.setState(m.id, over)
 		if t := p.byID[m.id]; t != nil {
 			t.status, t.reason, t.elapsed = m.status, m.reason, m.elapsed
-			p.judge.progress(p.ended(t))
+			if !t.isFiltered() {
+				p.judge.progress(p.ended(t))
+			}
 		}
 	case markExpect:
 		p.expect(m)
 	case markLeaks:
-		p.checkingLeaks = m.begin
+		p.checkingLeaks = m.what == "begin"
+		p.leaksSkipped = p.leaksSkipped || m.what == "skipped"
 	case markDone:
 		p.done = true
 	}

@@ -139,6 +139,9 @@ func (p *Process) problem(o Outcome) string {
 	switch reason := p.whole.Reason(); {
 	case o.Complaint != "":
 		return "valgrind gave up: " + o.Complaint
+	case reason == "" && p.leaksSkipped:
+		return "the garbage collector could not finish at the end of the process, so leaks may be missing: " +
+			"is there a goroutine that never yields?"
 	case reason == "":
 		return ""
 	case o.Stopped != "":
