@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -166,6 +167,48 @@ func TestStopLeavesNothing(t *testing.T) {
 	}
 	if err := c.Stop(); err != nil {
 		t.Errorf("stopping again: %v", err)
+	}
+}
+
+func TestSignalsToTheKeeperDoNotEndTheCluster(t *testing.T) {
+	t.Setenv("CEPH_CONF", "")
+	traces := watch(t)
+	c := startCluster(t)
+	remains, err := traces.Look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signalled := 0
+	for _, process := range remains.Processes {
+		id, command, _ := strings.Cut(process, " ")
+		if !strings.HasPrefix(command, "/bin/sh /proc/self/fd/3 own "+c.Pool()) {
+			continue
+		}
+		pid, err := strconv.Atoi(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+			if err := syscall.Kill(pid, signal); err != nil {
+				t.Error(err)
+			}
+		}
+		signalled++
+	}
+	if signalled == 0 {
+		t.Fatalf("no keeper among the processes: %q", remains.Processes)
+	}
+	if err := c.WaitForManager(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Fields(command(t, c.ConfigFile(), "rados", "lspools")); !slices.Equal(got, []string{c.Pool()}) {
+		t.Errorf("pools: got %q, want %q", got, c.Pool())
+	}
+	if err := c.Stop(); err != nil {
+		t.Error(err)
+	}
+	if err := traces.WaitGone(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -27,7 +27,7 @@ alive() {
 
 # clear_away removes everything and ends. The daemons hold nothing worth keeping: they get no time to end by themselves.
 clear_away() {
-	trap '' TERM INT HUP
+	trap '' USR1
 	# $! is there for a child that was started the moment before and has no name yet
 	for child in $watcher $command $!; do
 		! alive "$child" || kill -KILL "$child"
@@ -45,14 +45,14 @@ clear_away() {
 
 # delete_pools deletes the suite's pool and those named after it.
 delete_pools() {
-	if ! timeout 60 rados lspools >"$dir/pools"; then
+	if ! timeout -s KILL 60 rados lspools >"$dir/pools"; then
 		say "error finding the pools to delete ($pool and $pool-*) failed: $(last_words)"
 		return 1
 	fi
 	while read -r name; do
 		case $name in
 		"$pool" | "$pool"-*)
-			if ! timeout 60 ceph osd pool rm "$name" "$name" --yes-i-really-really-mean-it </dev/null; then
+			if ! timeout -s KILL 60 ceph osd pool rm "$name" "$name" --yes-i-really-really-mean-it </dev/null; then
 				say "error deleting pool $name failed: $(last_words)"
 				return 1
 			fi
@@ -189,12 +189,13 @@ own() {
 	storage=$!
 }
 
-trap '' PIPE
-trap clear_away TERM INT HUP
+# Nothing but the end of the suite ends the keeper. Commands inherit this: only SIGKILL ends one that hangs.
+trap '' PIPE TERM INT HUP QUIT
+trap clear_away USR1
 exec 3<&0 4>&1 </dev/null >/dev/null
 {
 	while read -r _; do :; done
-	kill -TERM $$
+	kill -USR1 $$
 } <&3 3<&- 4>&- &
 watcher=$!
 exec 3<&-
