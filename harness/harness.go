@@ -139,11 +139,13 @@ func (r *run) do(ctx context.Context) (result.ExitCode, error) {
 			continue
 		case runCtx.Err() != nil:
 			r.emit(result.Message{Test: &result.Test{
-				Package: p.ImportPath, Name: result.Setup, Verdict: result.Inconclusive, Reason: interrupted + " before its tests began",
+				Package: p.ImportPath, Name: result.Setup, Verdict: result.Inconclusive,
+				Reason: interrupted + " before its tests began",
 			}})
 			continue
 		case !p.HasCgo:
-			fmt.Fprintf(r.cfg.Notes, "%s: neither it nor what it imports uses cgo, so memcheck can find little here\n", p.ImportPath)
+			fmt.Fprintf(r.cfg.Notes, "%s: neither it nor what it imports uses cgo, so memcheck can find little here\n",
+				p.ImportPath)
 		}
 		if err := r.runPackage(runCtx, i, p, named); err != nil {
 			return result.ExitInconclusive, err

@@ -41,7 +41,8 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 	var begun done
 	for n := 0; ; n++ {
 		r.note("%s: running", p.ImportPath)
-		proc, o, err := r.runProcess(ctx, p, j, cfg.Token, filepath.Join(r.work.path, fmt.Sprintf("%03d.%d", index, n)), begun)
+		files := filepath.Join(r.work.path, fmt.Sprintf("%03d.%d", index, n))
+		proc, o, err := r.runProcess(ctx, p, j, cfg.Token, files, begun)
 		if err != nil {
 			return fmt.Errorf("running %s: %w", p.ImportPath, err)
 		}
@@ -65,7 +66,8 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 		if specs := proc.BegunSpecs(); specs != "" {
 			begun.specs = append(begun.specs, "-ginkgo.skip="+specs)
 		}
-		r.note("%s: %d of its tests had not run when the process went down: running them in a fresh one", p.ImportPath, len(remaining))
+		r.note("%s: %d of its tests had not run when the process went down: running them in a fresh one",
+			p.ImportPath, len(remaining))
 	}
 	j.Finish()
 	return nil

@@ -16,8 +16,8 @@ type workDir struct {
 	keeper *exec.Cmd
 }
 
-// keeperScript removes "$1" once standard input ends. Processes that die at the same moment may still write there, so it
-// tries for a while.
+// keeperScript removes "$1" once standard input ends. Processes that die at the same moment may still write there, so
+// it tries for a while.
 const keeperScript = `trap '' INT TERM HUP QUIT
 read -r _
 n=0

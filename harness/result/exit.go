@@ -43,8 +43,9 @@ func (t *Tally) Handle(_ context.Context, m Message) error {
 	switch {
 	case m.Plan != nil:
 		for _, name := range m.Plan.Tests {
-			key := testName{m.Plan.Package, name}
-			t.planned[key] = t.planned[key] // adds it when it is missing
+			if key := (testName{m.Plan.Package, name}); !t.planned[key] {
+				t.planned[key] = false
+			}
 		}
 	case m.Test != nil:
 		t.planned[testName{m.Test.Package, m.Test.Name}] = true

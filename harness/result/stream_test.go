@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -118,17 +119,11 @@ func TestCutStreamNeverPasses(t *testing.T) {
 			t.Errorf("cut at offset %d: reported for line %d, want %d", n, serr.Line, want)
 		}
 		got, _ := collect(result.Decode(bytes.NewReader(stream[:n])))
-		if diff := cmp.Diff(msgs[:bytes.Count(stream[:n], []byte("\n"))], got, cmp.Transformer("nil", emptyAsNil)); diff != "" {
+		want := msgs[:bytes.Count(stream[:n], []byte("\n"))]
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("cut at offset %d: %s", n, diff)
 		}
 	}
-}
-
-func emptyAsNil(m []result.Message) []result.Message {
-	if len(m) == 0 {
-		return nil
-	}
-	return m
 }
 
 // Lines that get lost in the middle must not turn a run into a pass either.
@@ -156,7 +151,8 @@ func TestDamagedStreams(t *testing.T) {
 		{"only a config", start, result.ErrTruncated, 2},
 		{"no config", sum, result.ErrMalformed, 1},
 		{"two configs", start + start + sum, result.ErrMalformed, 2},
-		{"newer protocol", strings.Replace(start, `"protocol_version":1`, `"protocol_version":2`, 1) + sum, result.ErrVersion, 1},
+		{"newer protocol", strings.Replace(start, `"protocol_version":1`, `"protocol_version":2`, 1) + sum,
+			result.ErrVersion, 1},
 		{"no protocol", strings.Replace(start, `"protocol_version":1,`, ``, 1) + sum, result.ErrVersion, 1},
 		{"unknown key", start + "{\"tset\":{}}\n" + sum, result.ErrMalformed, 2},
 		{"no key", start + "{}\n" + sum, result.ErrMalformed, 2},
@@ -206,8 +202,10 @@ func TestExitCodes(t *testing.T) {
 		{"skipped only", []result.Message{test("TestA", result.Skip)}, result.ExitPass},
 		{"failure", []result.Message{test("TestA", result.Fail), test("TestB", result.Pass)}, result.ExitFail},
 		{"finding", []result.Message{finding(result.New), test("TestA", result.Fail)}, result.ExitFindings},
-		{"finding of unknown disposition", []result.Message{finding("doubtful"), test("TestA", result.Pass)}, result.ExitFindings},
-		{"inconclusive", []result.Message{test("TestA", result.Inconclusive), test("TestB", result.Pass)}, result.ExitInconclusive},
+		{"finding of unknown disposition", []result.Message{finding("doubtful"), test("TestA", result.Pass)},
+			result.ExitFindings},
+		{"inconclusive", []result.Message{test("TestA", result.Inconclusive), test("TestB", result.Pass)},
+			result.ExitInconclusive},
 		{"unknown verdict", []result.Message{test("TestA", "maybe")}, result.ExitInconclusive},
 		{"inconclusive before failure", []result.Message{test("TestA", result.Inconclusive), test("TestB", result.Fail)},
 			result.ExitInconclusive},

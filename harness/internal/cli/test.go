@@ -77,7 +77,8 @@ environment, which tells them that they run 10 to 50 times slower.
 	fs.IntVar(&f.count, "count", 1, "run each test `N` times")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "print what the tests print, on standard error")
 	fs.BoolVar(&f.short, "short", false, "tell tests to be short")
-	fs.DurationVar(&f.timeout, "timeout", harness.DefaultTimeout, "how long the tests of a package may take; 0 for no limit")
+	fs.DurationVar(&f.timeout, "timeout", harness.DefaultTimeout,
+		"how long the tests of a package may take; 0 for no limit")
 	fs.StringVar(&f.parallel, "parallel", "", "run at most `N` tests of a package at a time")
 	fs.StringVar(&f.cpu, "cpu", "", "`LIST` of GOMAXPROCS to run the tests with")
 	fs.StringVar(&f.shuffle, "shuffle", "", "the order of the tests: `off,on,N`")

@@ -33,6 +33,9 @@ func (r *frameReader) frame(f valgrind.Frame) result.Frame {
 	if f.Dir != "" && f.File != "" && !filepath.IsAbs(f.File) {
 		out.File = filepath.Join(f.Dir, f.File)
 	}
+	if strings.Contains(f.Object, "/vgpreload_") {
+		out.File, out.Line, out.Lang = "", 0, "" // known only where valgrind's debug information is installed
+	}
 	if f.Function == "" {
 		out.Offset = f.IP & (pageSize - 1)
 	}

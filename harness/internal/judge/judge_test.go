@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -135,8 +136,8 @@ func judge(t *testing.T, r *report, o Outcome) judged {
 func testConfig(t *testing.T) Config {
 	dir := t.TempDir()
 	files := map[string]string{
-		"m/p/p.go": "package p\n\n// void dfree(char *p) {\n//   free(p); /* again */\n// }\nimport \"C\"\n\nfunc Free(p *C.char) {\n" +
-			"\tC.dfree(p)\n}\n",
+		"m/p/p.go": "package p\n\n// void dfree(char *p) {\n//   free(p); /* again */\n// }\nimport \"C\"\n\n" +
+			"func Free(p *C.char) {\n\tC.dfree(p)\n}\n",
 		"m/p/p_test.go": "package p\n\nfunc TestA() {\n\tFree(p)\n\tFree(q)\n}\n",
 	}
 	for name, text := range files {
@@ -218,30 +219,41 @@ func labelled(label string, frames ...valgrind.Frame) valgrind.Section {
 
 // The frames of the package in testConfig, and those around them.
 var (
-	vgFree = valgrind.Frame{IP: 1, Function: "free", Dir: "./coregrind/m_replacemalloc", File: "vg_replace_malloc.c", Line: 872,
-		Object: "/usr/libexec/valgrind/vgpreload_memcheck-amd64-linux.so"}
-	libc      = valgrind.Frame{IP: 2, Function: "strdup", Dir: "/build/glibc/string", File: "strdup.c", Line: 42, Object: "/lib/libc.so.6"}
-	noSymbol  = valgrind.Frame{IP: 0x4a3b1c4, Object: "/usr/lib/librados.so.2.0.0"}
-	dfree     = valgrind.Frame{IP: 3, Function: "dfree", Dir: "P", File: "p.go", Line: 4, Object: binary}
-	cgoStub   = valgrind.Frame{IP: 4, Function: "_cgo_0123456789ab_Cfunc_dfree", Dir: "/tmp/go-build", File: "cgo-gcc-prolog", Line: 49, Object: binary}
-	asmcgo    = valgrind.Frame{IP: 5, Function: "runtime.asmcgocall.abi0", Dir: "/usr/local/go/src/runtime", File: "asm_amd64.s", Line: 923, Object: binary}
-	cgocall   = valgrind.Frame{IP: 6, Function: "runtime.cgocall", Dir: "/usr/local/go/src/runtime", File: "cgocall.go", Line: 185, Object: binary}
-	goStub    = valgrind.Frame{IP: 7, Function: "example.com/m/p._Cfunc_dfree", File: "_cgo_gotypes.go", Line: 60, Object: binary}
-	goFree    = valgrind.Frame{IP: 8, Function: "example.com/m/p.Free", Dir: "P", File: "p.go", Line: 9, Object: binary}
-	testA     = valgrind.Frame{IP: 9, Function: "example.com/m/p.TestA", Dir: "P", File: "p_test.go", Line: 4, Object: binary}
-	testAelse = valgrind.Frame{IP: 10, Function: "example.com/m/p.TestA", Dir: "P", File: "p_test.go", Line: 5, Object: binary}
-	testB     = valgrind.Frame{IP: 11, Function: "example.com/m/p.TestB", Dir: "P", File: "p_test.go", Line: 9, Object: binary}
-	tRunner   = valgrind.Frame{IP: 12, Function: "testing.tRunner", Dir: "/usr/local/go/src/testing", File: "testing.go", Line: 1934, Object: binary}
-	goexit    = valgrind.Frame{IP: 13, Function: "runtime.goexit.abi0", Dir: "/usr/local/go/src/runtime", File: "asm_amd64.s", Line: 1700, Object: binary}
+	vgFree = valgrind.Frame{IP: 1, Function: "free", Dir: "./coregrind/m_replacemalloc", File: "vg_replace_malloc.c",
+		Line: 872, Object: "/usr/libexec/valgrind/vgpreload_memcheck-amd64-linux.so"}
+	libc = valgrind.Frame{IP: 2, Function: "strdup", Dir: "/build/glibc/string", File: "strdup.c", Line: 42,
+		Object: "/lib/libc.so.6"}
+	noSymbol = valgrind.Frame{IP: 0x4a3b1c4, Object: "/usr/lib/librados.so.2.0.0"}
+
+	dfree     = at(3, "dfree", "P/p.go", 4)
+	cgoStub   = at(4, "_cgo_0123456789ab_Cfunc_dfree", "/tmp/go-build/cgo-gcc-prolog", 49)
+	asmcgo    = at(5, "runtime.asmcgocall.abi0", "/usr/local/go/src/runtime/asm_amd64.s", 923)
+	cgocall   = at(6, "runtime.cgocall", "/usr/local/go/src/runtime/cgocall.go", 185)
+	goStub    = at(7, "example.com/m/p._Cfunc_dfree", "./_cgo_gotypes.go", 60)
+	goFree    = at(8, "example.com/m/p.Free", "P/p.go", 9)
+	testA     = at(9, "example.com/m/p.TestA", "P/p_test.go", 4)
+	testAelse = at(10, "example.com/m/p.TestA", "P/p_test.go", 5)
+	testB     = at(11, "example.com/m/p.TestB", "P/p_test.go", 9)
+	tRunner   = at(12, "testing.tRunner", "/usr/local/go/src/testing/testing.go", 1934)
+	goexit    = at(13, "runtime.goexit.abi0", "/usr/local/go/src/runtime/asm_amd64.s", 1700)
 )
+
+// at is a frame of the test binary. The folder P stands for that of the package under test.
+func at(ip uint64, function, file string, line int) valgrind.Frame {
+	dir, file := path.Split(file)
+	return valgrind.Frame{
+		IP: ip, Function: function, Dir: strings.TrimSuffix(dir, "/"), File: file, Line: line, Object: binary,
+	}
+}
 
 // identified are the frames that carry an identity, as memcheck shows them.
 func identified(id uint64) []valgrind.Frame {
-	f := []valgrind.Frame{{IP: callBase + id%callCount*callStride + 8, Function: "runtime.cgogrindCall.abi0", Object: binary}}
-	if high := id / callCount; high > 0 {
-		f = append(f, valgrind.Frame{IP: sledBase + high, Function: "runtime.cgogrindSled.abi0", Object: binary})
+	call := valgrind.Frame{IP: callBase + id%callCount*callStride + 8, Function: "runtime.cgogrindCall.abi0"}
+	sled := valgrind.Frame{IP: sledBase + id/callCount, Function: "runtime.cgogrindSled.abi0"}
+	if id < callCount {
+		return []valgrind.Frame{call}
 	}
-	return f
+	return []valgrind.Frame{call, sled}
 }
 
 // freed is the stack of a free in C below a test function, with the identity given.
@@ -322,9 +334,10 @@ func TestFinding(t *testing.T) {
 		t.Fatalf("%d findings", len(j.findings))
 	}
 	goFile, testFile := filepath.Join(cfg.Dir, "p.go"), filepath.Join(cfg.Dir, "p_test.go")
-	blame := result.Frame{Function: "dfree", File: goFile, Line: 4, Object: binary, Lang: result.C, Source: "//   free(p); /* again */"}
+	blame := result.Frame{Function: "dfree", File: goFile, Line: 4, Object: binary, Lang: result.C,
+		Source: "//   free(p); /* again */"}
 	frees := []result.Frame{
-		{Function: "free", File: "coregrind/m_replacemalloc/vg_replace_malloc.c", Line: 872, Object: vgFree.Object, Lang: result.C},
+		{Function: "free", Object: vgFree.Object},
 		blame,
 		{Function: "example.com/m/p.Free", File: goFile, Line: 9, Object: binary, Lang: result.Go, Source: "C.dfree(p)"},
 		{Function: "example.com/m/p.TestA", File: testFile, Line: 4, Object: binary, Lang: result.Go, Source: "Free(p)"},
@@ -430,7 +443,7 @@ func TestFingerprintIsStable(t *testing.T) {
 }
 
 func TestAttribution(t *testing.T) {
-	other := stack(vgFree, valgrind.Frame{Function: "finisher", Dir: "/build/ceph", File: "f.cc", Object: "/usr/lib/librados.so.2"})
+	other := stack(vgFree, noSymbol)
 	twoRunning := func(r *report) {
 		r.begin("TestA")
 		r.pause("TestA")
@@ -502,7 +515,8 @@ func TestAttribution(t *testing.T) {
 			twoRunning(r)
 			r.error("InvalidRead", other)
 			endBoth(r)
-		}, want: verdicts{"TestA": result.Inconclusive, "TestB": result.Inconclusive}, tests: []string{"TestA", "TestB"}, how: result.OneOf},
+		}, want: verdicts{"TestA": result.Inconclusive, "TestB": result.Inconclusive},
+			tests: []string{"TestA", "TestB"}, how: result.OneOf},
 		{name: "before the first", make: func(r *report) {
 			r.error("InvalidRead", other)
 			r.begin("TestA")
@@ -516,14 +530,16 @@ func TestAttribution(t *testing.T) {
 			r.error("InvalidRead", other)
 			r.begin("TestB")
 			r.end("TestB", "pass")
-		}, want: verdicts{"TestA": pass, "TestB": pass, "[between tests]": fail}, tests: []string{"[between tests]"}, how: result.Outside},
+		}, want: verdicts{"TestA": pass, "TestB": pass, "[between tests]": fail},
+			tests: []string{"[between tests]"}, how: result.Outside},
 		{name: "after the last", make: func(r *report) {
 			r.begin("TestA")
 			r.end("TestA", "pass")
 			r.begin("TestB")
 			r.end("TestB", "pass")
 			r.error("InvalidRead", other)
-		}, want: verdicts{"TestA": pass, "TestB": pass, "[teardown]": fail}, tests: []string{"[teardown]"}, how: result.Outside},
+		}, want: verdicts{"TestA": pass, "TestB": pass, "[teardown]": fail},
+			tests: []string{"[teardown]"}, how: result.Outside},
 		{name: "leak by identity", make: func(r *report) {
 			r.begin("TestA")
 			r.end("TestA", "pass")
@@ -544,7 +560,8 @@ func TestAttribution(t *testing.T) {
 			r.begin("TestB")
 			r.end("TestB", "pass")
 		}, leaks: []valgrind.Section{other},
-			want: verdicts{"TestA": pass, "TestB": pass, "[teardown]": fail}, tests: []string{"[teardown]"}, how: result.Outside},
+			want:  verdicts{"TestA": pass, "TestB": pass, "[teardown]": fail},
+			tests: []string{"[teardown]"}, how: result.Outside},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newReport().plan("TestA", "TestB")
@@ -687,8 +704,8 @@ func TestExpectations(t *testing.T) {
 		disposed []result.Disposition
 		reason   string
 	}{
-		{"met", "InvalidFree dfree", func(r *report) { r.error("InvalidFree", freed(1, testA)) }, result.Pass, result.ExitPass,
-			[]result.Disposition{result.Expected}, "found as expected: InvalidFree in dfree"},
+		{"met", "InvalidFree dfree", func(r *report) { r.error("InvalidFree", freed(1, testA)) },
+			result.Pass, result.ExitPass, []result.Disposition{result.Expected}, "found as expected: InvalidFree in dfree"},
 		{"met by a function above", "InvalidFree p.Free", func(r *report) {
 			c := valgrind.Frame{Function: "helper", Dir: "/mod/q", File: "q.c", Line: 3, Object: binary}
 			r.error("InvalidFree", stack(vgFree, c, goFree, testA))
@@ -784,18 +801,18 @@ func TestForgedMarksAreNotObeyed(t *testing.T) {
 }
 
 func TestNilDereferenceInGoIsNoFinding(t *testing.T) {
-	at := func(addr string, top valgrind.Frame) []valgrind.Section {
-		return []valgrind.Section{stack(top, testA), {Text: valgrind.Text{Text: "Address " + addr + " is not stack'd, malloc'd or (recently) free'd"}}}
+	read := func(addr string, top valgrind.Frame) []valgrind.Section {
+		return []valgrind.Section{stack(top, testA), labelled("Address " + addr + " is not stack'd, malloc'd or (recently) free'd")}
 	}
 	for _, c := range []struct {
 		name string
 		s    []valgrind.Section
 		want result.Verdict
 	}{
-		{"Go", at("0x10", goFree), result.Pass},
-		{"Go, wild", at("0x4a3b040", goFree), result.Fail},
-		{"C in a preamble", at("0x10", dfree), result.Fail},
-		{"C", at("0x0", libc), result.Fail},
+		{"Go", read("0x10", goFree), result.Pass},
+		{"Go, wild", read("0x4a3b040", goFree), result.Fail},
+		{"C in a preamble", read("0x10", dfree), result.Fail},
+		{"C", read("0x0", libc), result.Fail},
 		{"goroutine dump", []valgrind.Section{stack(valgrind.Frame{Function: "runtime.printhexopts", File: "print.go"},
 			valgrind.Frame{Function: "runtime.traceback1", File: "traceback.go"})}, result.Pass},
 		{"runtime reads freed memory for the user", []valgrind.Section{stack(
@@ -817,7 +834,7 @@ func TestNilDereferenceInGoIsNoFinding(t *testing.T) {
 }
 
 func TestFoldedRepeats(t *testing.T) {
-	noise := []valgrind.Section{stack(goFree), {Text: valgrind.Text{Text: "Address 0x8 is not stack'd, malloc'd or (recently) free'd"}}}
+	noise := []valgrind.Section{stack(goFree), labelled("Address 0x8 is not stack'd, malloc'd or (recently) free'd")}
 	t.Run("of one error", func(t *testing.T) {
 		r := newReport().plan("TestA", "TestB")
 		r.begin("TestA")
@@ -897,7 +914,8 @@ func TestFoldedRepeats(t *testing.T) {
 		r.fold(n.Unique)
 		r.end("TestB", "pass")
 		r.done(0)
-		judge(t, r.finish(), whole).check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Inconclusive})
+		judge(t, r.finish(), whole).check(t, result.ExitFindings,
+			verdicts{"TestA": result.Fail, "TestB": result.Inconclusive})
 	})
 	t.Run("in one of two that run", func(t *testing.T) {
 		r := newReport().plan("TestA", "TestB", "TestC")
@@ -972,7 +990,8 @@ func TestIncompleteEvidence(t *testing.T) {
 			r.add(valgrind.Status{State: "FINISHED"}, r.counts)
 		}, Outcome{ExitCode: 1}, both, "suppcounts"},
 		{"killed", tests, Outcome{ExitCode: -1, Signal: "SIGKILL"}, both, "killed by SIGKILL"},
-		{"timeout", tests, Outcome{ExitCode: -1, Signal: "SIGKILL", Stopped: "the tests took longer than 1m0s"}, both, "longer than 1m0s"},
+		{"timeout", tests, Outcome{ExitCode: -1, Signal: "SIGKILL", Stopped: "the tests took longer than 1m0s"}, both,
+			"longer than 1m0s"},
 		{"leak check without a collection", func(r *report) {
 			tests(r)
 			r.mark("leaks skipped")
@@ -1029,7 +1048,7 @@ func TestProcessGoesDown(t *testing.T) {
 		r.end("TestA", "pass")
 		r.begin("TestB")
 		r.begin("TestB/sub")
-		r.output.WriteString("\x16=== RUN   TestB/sub\nabout to fall\nSIGSEGV: segmentation violation\n\ngoroutine 7 [syscall]:\n")
+		r.output.WriteString("\x16=== RUN   TestB/sub\nabout to fall\nSIGSEGV: segmentation violation\n\n")
 		j := judge(t, r.finish(freed(r.ids["TestB/sub"], testB)), Outcome{ExitCode: 2})
 		j.check(t, result.ExitInconclusive, // TestC is still to run
 			verdicts{"TestA": result.Pass, "TestB": result.Fail, "TestB/sub": result.Fail})
@@ -1110,13 +1129,14 @@ func TestProcessGoesDown(t *testing.T) {
 
 func TestBlame(t *testing.T) {
 	cfg := testConfig(t)
-	other := valgrind.Frame{Function: "github.com/ceph/go-ceph/rados.(*Conn).Shutdown", Dir: "/root/go/pkg/mod/github.com/ceph/go-ceph@v0.39.0/rados",
-		File: "conn.go", Line: 3, Object: binary}
-	mod := valgrind.Frame{Function: "example.com/m/wrap.Text[go.shape.int]", Dir: "/src/m/wrap", File: "wrap.go", Line: 7, Object: binary}
-	modC := valgrind.Frame{Function: "wrap_text", Dir: filepath.Join(cfg.ModuleDir, "wrap"), File: "wrap.c", Line: 7, Object: "/src/m/libwrap.so"}
-	vendored := valgrind.Frame{Function: "third", Dir: filepath.Join(cfg.ModuleDir, "vendor/third"), File: "third.c", Line: 7, Object: binary}
-	std := valgrind.Frame{Function: "strings.Clone", Dir: "/usr/local/go/src/strings", File: "clone.go", Line: 7, Object: binary}
-	ginkgo := valgrind.Frame{Function: "github.com/onsi/ginkgo/v2/internal.(*Suite).runNode.func3", Dir: "/root/go/pkg/mod/x", File: "suite.go", Line: 1, Object: binary}
+	other := at(1, "github.com/ceph/go-ceph/rados.(*Conn).Shutdown",
+		"/root/go/pkg/mod/github.com/ceph/go-ceph@v0.39.0/rados/conn.go", 3)
+	mod := at(2, "example.com/m/wrap.Text[go.shape.int]", "/src/m/wrap/wrap.go", 7)
+	modC := at(3, "wrap_text", filepath.Join(cfg.ModuleDir, "wrap/wrap.c"), 7)
+	modC.Object = "/src/m/libwrap.so"
+	vendored := at(4, "third", filepath.Join(cfg.ModuleDir, "vendor/third/third.c"), 7)
+	std := at(5, "strings.Clone", "/usr/local/go/src/strings/clone.go", 7)
+	ginkgo := at(6, "github.com/onsi/ginkgo/v2/internal.(*Suite).runNode.func3", "/root/go/pkg/mod/x/suite.go", 1)
 	for _, c := range []struct {
 		name     string
 		sections []valgrind.Section
@@ -1130,7 +1150,8 @@ func TestBlame(t *testing.T) {
 		{"vendored C is another module's", []valgrind.Section{stack(vendored, mod)}, mod.Function},
 		{"C in a preamble", []valgrind.Section{stack(vgFree, dfree, goFree)}, "dfree"},
 		{"generated code never", []valgrind.Section{stack(vgFree, cgoStub, goStub, cgocall)}, ""},
-		{"libraries, Go and frameworks never", []valgrind.Section{stack(vgFree, noSymbol, libc, std, ginkgo, tRunner, goexit)}, ""},
+		{"libraries, Go and frameworks never",
+			[]valgrind.Section{stack(vgFree, noSymbol, libc, std, ginkgo, tRunner, goexit)}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fr := New(cfg, nil).frames
@@ -1203,7 +1224,10 @@ func TestOutput(t *testing.T) {
 	}
 	o.Close()
 	for name, want := range map[string]string{
-		"TestA": "in A\nno newline\n    a_test.go:3: back in A\nafter A", "TestB": "in B\nB again", "": "before\nexit", "TestC": "",
+		"TestA": "in A\nno newline\n    a_test.go:3: back in A\nafter A",
+		"TestB": "in B\nB again",
+		"":      "before\nexit",
+		"TestC": "",
 	} {
 		if got := o.Tail(name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)

@@ -33,7 +33,8 @@ var (
 	updateLine = regexp.MustCompile(`^=== (RUN|PAUSE|CONT|NAME|ATTR)\s+(\S*)`)
 	resultLine = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP|BENCH): (\S+) \(`)
 	// What the runtime prints as it goes down. Ginkgo's coloured dots may stand before it on the line.
-	panicLine = regexp.MustCompile(`^(?:[•SPF]|\x1b\[[0-9;]*m)*?(panic: .*|fatal error: .*|SIG[A-Z]+: [a-z].*|unexpected fault address .*)$`)
+	panicLine = regexp.MustCompile(`^(?:[•SPF]|\x1b\[[0-9;]*m)*?` +
+		`(panic: .*|fatal error: .*|SIG[A-Z]+: [a-z].*|unexpected fault address .*)$`)
 )
 
 // Write takes some output. It never fails.

@@ -251,7 +251,8 @@ func (p *Process) error(e *valgrind.Error) {
 	for _, t := range r.tests {
 		t.records = append(t.records, r)
 	}
-	if text := fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.blame), strings.Join(r.names(), " or ")); !p.told[text] {
+	text := fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.blame), strings.Join(r.names(), " or "))
+	if !p.told[text] {
 		p.told[text] = true
 		p.judge.progress(text)
 	}
