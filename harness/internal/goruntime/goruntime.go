@@ -119,9 +119,15 @@ func (t *tree) read(name string) (*source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading Go's sources: %w", err)
 	}
-	s := &source{tree: t, name: name, text: string(b)}
+	s := &source{tree: t, name: name, text: string(b), original: string(b)}
 	t.files[name] = s
 	return s, nil
+}
+
+// defines is whether a Go file is there and declares a function.
+func (t *tree) defines(name, fn string) bool {
+	src, err := t.read(name)
+	return err == nil && strings.Contains(src.text, "\nfunc "+fn+"(")
 }
 
 // add puts a new file in place.
@@ -136,8 +142,10 @@ func (t *tree) add(name, text string) error {
 // write stores the touched files below dir, in a folder named by what they hold, and fills in the overlay.
 func (t *tree) write(dir string, ov *Overlay) error {
 	names := make([]string, 0, len(t.files))
-	for name := range t.files {
-		names = append(names, name)
+	for name, s := range t.files {
+		if s.text != s.original {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	h := sha256.New()

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +14,8 @@ type source struct {
 	tree *tree
 	name string
 	text string
+	// original is the text in GOROOT; empty for a new file.
+	original string
 }
 
 // goFile is a parsed Go file and the edits to make in it.
@@ -123,21 +126,27 @@ func (p place) start(text string) {
 	}
 }
 
-// stmts finds the statements inside a place whose source begins with the pattern, white space apart, and wants exactly n.
-func (p place) stmts(n int, pattern string) []place {
+// stmts finds the statements inside a place whose source begins with one of the patterns, white space apart, and wants
+// exactly n.
+func (p place) stmts(n int, patterns ...string) []place {
 	if p.node == nil {
 		return nil
 	}
 	var found []place
 	ast.Inspect(p.node, func(x ast.Node) bool {
-		if s, ok := x.(ast.Stmt); ok && x != p.node && strings.HasPrefix(squeeze(p.g.span(s)), squeeze(pattern)) {
+		s, ok := x.(ast.Stmt)
+		if !ok || x == p.node {
+			return true
+		}
+		text := squeeze(p.g.span(s))
+		if slices.ContainsFunc(patterns, func(pattern string) bool { return strings.HasPrefix(text, squeeze(pattern)) }) {
 			found = append(found, place{p.g, p.name, s})
 			return false
 		}
 		return true
 	})
 	if len(found) != n {
-		p.g.failf("%s has %d statements that begin with %q, not %d", p.name, len(found), pattern, n)
+		p.g.failf("%s has %d statements that begin with %q, not %d", p.name, len(found), patterns, n)
 		return nil
 	}
 	return found

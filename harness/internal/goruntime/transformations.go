@@ -126,8 +126,9 @@ var transformations = []transformation{
 		Name: "tracebacks",
 		Why:  "A goroutine dump prints stack words that nobody has written yet.",
 		apply: func(t *tree) error {
-			return t.editGo("runtime/print.go", func(g *goFile) {
-				g.fn("printhexopts").start("if valgrindenabled { valgrindMakeMemDefined(unsafe.Pointer(&v), unsafe.Sizeof(v)) }")
+			return t.editGo("runtime/traceback.go", func(g *goFile) {
+				g.fn("printArgs").stmt("x := readUnaligned64(add(argp, uintptr(off)))").
+					after("if valgrindenabled { valgrindMakeMemDefined(unsafe.Pointer(&x), unsafe.Sizeof(x)) }")
 			})
 		},
 	},
@@ -135,10 +136,14 @@ var transformations = []transformation{
 		Name: "hash functions",
 		Why:  "The AES hash reads whole 16 bytes around short keys.",
 		apply: func(t *tree) error {
-			return t.editGo("runtime/alg.go", func(g *goFile) {
-				f := g.fn("alginit")
-				f.stmt(`if (GOARCH == "386" || GOARCH == "amd64") &&`).cond("!valgrindenabled && ")
-				f.stmt(`if GOARCH == "arm64" &&`).cond("!valgrindenabled && ")
+			file, fn := "runtime/alg.go", "alginit"
+			if !t.defines(file, fn) { // since Go 1.27
+				file, fn = "internal/runtime/maps/runtime_alg.go", "AlgInit"
+			}
+			return t.editGo(file, func(g *goFile) {
+				for _, s := range g.fn(fn).stmts(2, "if (goarch.GOARCH ==", "if (GOARCH ==", "if goarch.GOARCH ==", "if GOARCH ==") {
+					s.cond("false && ")
+				}
 			})
 		},
 	},
@@ -202,6 +207,15 @@ var transformations = []transformation{
 				"get_tls(CX)", "MOVQ 8(SP), DI", "MOVQ (g_stack+stack_hi)(DI), SI", "SUBQ 0(SP), SI", "MOVQ DI, g(CX)",
 				"MOVQ SI, SP",
 			}, text)
+		},
+	},
+	{
+		Name: "collection stress",
+		Why:  "C code that keeps a Go pointer past its call is caught only if the collector happens to run in between.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/cgocall.go", func(g *goFile) {
+				g.fn("cgocall").stmt("return errno").before("if valgrindenabled && cgogrindStressEvery != 0 { cgogrindStress() }")
+			})
 		},
 	},
 	{
