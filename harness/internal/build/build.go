@@ -120,7 +120,9 @@ type builder struct {
 
 // goEnv is what go env says.
 type goEnv struct {
-	GOROOT, GOVERSION, GOOS, GOARCH, GOMODCACHE, GOFLAGS, GOEXPERIMENT, CGO_ENABLED, CC, GOTOOLDIR string
+	GOROOT, GOVERSION, GOOS, GOARCH, GOMODCACHE, GOFLAGS, GOEXPERIMENT, CGO_ENABLED, CC string
+
+	CGO_CFLAGS, CGO_CXXFLAGS string
 }
 
 func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
@@ -147,6 +149,12 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 	if b.goEnv.GOOS != "linux" {
 		return nil, fmt.Errorf("GOOS=%s: memcheck runs Linux programs only", b.goEnv.GOOS)
 	}
+	if b.goEnv.CGO_ENABLED != "1" {
+		if lookup(cfg.Env, "CGO_ENABLED") == "0" {
+			return nil, fmt.Errorf("%w: CGO_ENABLED=0 is set; C code is what memcheck is for, so unset it", ErrNoCgo)
+		}
+		return nil, fmt.Errorf("%w: there is no C compiler %s; install one (apt-get install gcc libc6-dev)", ErrNoCgo, b.goEnv.CC)
+	}
 	b.res.GoVersion, b.res.GOROOT = b.goEnv.GOVERSION, b.goEnv.GOROOT
 	if err := b.leaveModuleCache(); err != nil {
 		return nil, err
@@ -171,9 +179,17 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 	}
 	// valgrind 3.19 does not read Go's DWARF 5 well ("unhandled 27 (DW_FORM_addrx)"); every version reads DWARF 4.
 	experiments = append(experiments, "nodwarf5")
-	b.env = append(slices.Clone(b.env), "GOEXPERIMENT="+strings.Join(experiments, ","))
+	b.env = append(slices.Clone(b.env), "GOEXPERIMENT="+strings.Join(experiments, ","),
+		"CGO_CFLAGS="+b.goEnv.CGO_CFLAGS+" "+cFlags, "CGO_CXXFLAGS="+b.goEnv.CGO_CXXFLAGS+" "+cFlags)
 	return b, nil
 }
+
+// cFlags are added to the flags of the C compiler: a call in tail position would take its function off the stack, and
+// the function that calls free as its last act could not be blamed.
+const cFlags = "-fno-optimize-sibling-calls"
+
+// ErrNoCgo says that cgo is off, or that there is no C compiler for it.
+var ErrNoCgo = errors.New("cgo is off")
 
 // leaveModuleCache gives a toolchain that the go command fetched another path: files below the module cache must not be
 // replaced by an overlay.

@@ -219,6 +219,14 @@ var transformations = []transformation{
 		},
 	},
 	{
+		Name: "threads",
+		Why: "For a thread with a stack from Go's heap valgrind takes the heap below that stack for the thread's: moves " +
+			"between goroutine stacks look like calls and returns, and repaint the heap. Threads of the C library are none.",
+		apply: func(t *tree) error {
+			return t.add("testing/cgogrind_cgo.go", file("testing/cgogrind_cgo.go"))
+		},
+	},
+	{
 		Name: "test marks",
 		Why:  "The stream has to say which test runs.",
 		apply: func(t *tree) error {
