@@ -210,7 +210,7 @@ func buildCode(ctx context.Context, err error) result.ExitCode {
 	switch {
 	case ctx.Err() != nil:
 		return result.ExitInconclusive
-	case errors.Is(err, exec.ErrNotFound), errors.Is(err, goruntime.ErrUnsupported):
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, build.ErrNoCompiler), errors.Is(err, goruntime.ErrUnsupported):
 		return result.ExitMachine
 	case errors.As(err, &step) && strings.Contains(step.Output, "cgo: C compiler"):
 		return result.ExitMachine

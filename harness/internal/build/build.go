@@ -151,9 +151,9 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 	}
 	if b.goEnv.CGO_ENABLED != "1" {
 		if lookup(cfg.Env, "CGO_ENABLED") == "0" {
-			return nil, fmt.Errorf("%w: CGO_ENABLED=0 is set; C code is what memcheck is for, so unset it", ErrNoCgo)
+			return nil, errors.New("CGO_ENABLED=0 is set: C code is what memcheck is for, so unset it")
 		}
-		return nil, fmt.Errorf("%w: there is no C compiler %s; install one (apt-get install gcc libc6-dev)", ErrNoCgo, b.goEnv.CC)
+		return nil, fmt.Errorf("%w: %s; install one (apt-get install gcc libc6-dev)", ErrNoCompiler, b.goEnv.CC)
 	}
 	b.res.GoVersion, b.res.GOROOT = b.goEnv.GOVERSION, b.goEnv.GOROOT
 	if err := b.leaveModuleCache(); err != nil {
@@ -188,8 +188,8 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 // the function that calls free as its last act could not be blamed.
 const cFlags = "-fno-optimize-sibling-calls"
 
-// ErrNoCgo says that cgo is off, or that there is no C compiler for it.
-var ErrNoCgo = errors.New("cgo is off")
+// ErrNoCompiler says that the go command switched cgo off for want of a C compiler.
+var ErrNoCompiler = errors.New("there is no C compiler")
 
 // leaveModuleCache gives a toolchain that the go command fetched another path: files below the module cache must not be
 // replaced by an overlay.
