@@ -120,9 +120,11 @@ type builder struct {
 
 // goEnv is what go env says.
 type goEnv struct {
-	GOROOT, GOVERSION, GOOS, GOARCH, GOMODCACHE, GOFLAGS, GOEXPERIMENT, CGO_ENABLED, CC string
+	GOROOT, GOVERSION, GOOS, GOARCH, GOMODCACHE, GOFLAGS, GOEXPERIMENT, CC string
 
-	CGO_CFLAGS, CGO_CXXFLAGS string
+	CgoEnabled  string `json:"CGO_ENABLED"`
+	CgoCFlags   string `json:"CGO_CFLAGS"`
+	CgoCXXFlags string `json:"CGO_CXXFLAGS"`
 }
 
 func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
@@ -149,7 +151,7 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 	if b.goEnv.GOOS != "linux" {
 		return nil, fmt.Errorf("GOOS=%s: memcheck runs Linux programs only", b.goEnv.GOOS)
 	}
-	if b.goEnv.CGO_ENABLED != "1" {
+	if b.goEnv.CgoEnabled != "1" {
 		if lookup(cfg.Env, "CGO_ENABLED") == "0" {
 			return nil, errors.New("CGO_ENABLED=0 is set: C code is what memcheck is for, so unset it")
 		}
@@ -180,7 +182,7 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 	// valgrind 3.19 does not read Go's DWARF 5 well ("unhandled 27 (DW_FORM_addrx)"); every version reads DWARF 4.
 	experiments = append(experiments, "nodwarf5")
 	b.env = append(slices.Clone(b.env), "GOEXPERIMENT="+strings.Join(experiments, ","),
-		"CGO_CFLAGS="+b.goEnv.CGO_CFLAGS+" "+cFlags, "CGO_CXXFLAGS="+b.goEnv.CGO_CXXFLAGS+" "+cFlags)
+		"CGO_CFLAGS="+b.goEnv.CgoCFlags+" "+cFlags, "CGO_CXXFLAGS="+b.goEnv.CgoCXXFlags+" "+cFlags)
 	return b, nil
 }
 
