@@ -75,6 +75,10 @@ func Make(tc Toolchain, cacheDir string) (*Overlay, error) {
 			continue
 		}
 		tree.current = t.Name
+		if t.unneeded != nil && t.unneeded(tree) {
+			ov.Unneeded = append(ov.Unneeded, t.Name)
+			continue
+		}
 		if err := t.apply(tree); err != nil {
 			return nil, err
 		}
@@ -128,6 +132,18 @@ func (t *tree) read(name string) (*source, error) {
 func (t *tree) defines(name, fn string) bool {
 	src, err := t.read(name)
 	return err == nil && strings.Contains(src.text, "\nfunc "+fn+"(")
+}
+
+// has is whether a function of a Go file contains a piece of source, white space apart.
+func (t *tree) has(name, fn, piece string) bool {
+	found := false
+	// A file that is not there, or does not parse, has nothing; applying says what is wrong with it.
+	_ = t.editGo(name, func(g *goFile) {
+		if f := g.fn(fn); f.node != nil {
+			found = strings.Contains(squeeze(g.span(f.node)), squeeze(piece))
+		}
+	})
+	return found
 }
 
 // add puts a new file in place.

@@ -3,6 +3,7 @@ package goruntime
 import (
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,7 +23,40 @@ func TestMake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(ov.Applied) != len(transformations) {
-		t.Errorf("%d of %d transformations applied", len(ov.Applied), len(transformations))
+	for _, tr := range transformations {
+		if !slices.Contains(ov.Applied, tr.Name) && (len(tr.arch) == 0 || slices.Contains(tr.arch, runtime.GOARCH)) {
+			t.Errorf("transformation %q did not apply", tr.Name)
+		}
+	}
+	if len(ov.Unneeded) != 0 {
+		t.Errorf("%q are unneeded here: say so in README.md, and take them out when no supported version needs them", ov.Unneeded)
+	}
+}
+
+// TestUnneeded: what a version of Go has mended itself is left alone, and said so.
+func TestUnneeded(t *testing.T) {
+	tc := installed(t)
+	tree := &tree{tc: tc, files: map[string]*source{}}
+	for name, mend := range map[string]struct{ file, old, new string }{
+		"tiny allocator": {"runtime/malloc.go", "if size < maxTinySize", "if !valgrindenabled && size < maxTinySize"},
+		"sweeping": {"runtime/mgcsweep.go", "raceenabled || msanenabled || asanenabled {",
+			"raceenabled || msanenabled || asanenabled || valgrindenabled { _ = gc.MallocHeaderSize"},
+		"tracebacks": {"runtime/traceback.go", "print(hex(x))", "if valgrindenabled { defined(x) }; print(hex(x))"},
+	} {
+		src, err := tree.read(mend.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(transformations, func(tr transformation) bool { return tr.Name == name })
+		if transformations[i].unneeded(tree) {
+			t.Errorf("%q is unneeded before Go is mended", name)
+		}
+		if !strings.Contains(src.text, mend.old) {
+			t.Fatalf("%s has no %q", mend.file, mend.old)
+		}
+		src.text = strings.ReplaceAll(src.text, mend.old, mend.new)
+		if !transformations[i].unneeded(tree) {
+			t.Errorf("%q is still needed after Go is mended", name)
+		}
 	}
 }

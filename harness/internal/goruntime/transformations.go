@@ -10,9 +10,12 @@ import (
 type transformation struct {
 	Name string
 	// Why says which false error or blind spot it removes.
-	Why   string
-	arch  []string // empty for all
-	apply func(*tree) error
+	Why  string
+	arch []string // empty for all
+	// unneeded is whether this version of Go has mended the defect itself, so that nothing is to be done. It is nil for
+	// what is no defect of Go's: what cgogrind adds, and what is right outside memcheck.
+	unneeded func(*tree) bool
+	apply    func(*tree) error
 }
 
 // transformations in the order in which they are applied.
@@ -46,6 +49,9 @@ var transformations = []transformation{
 	{
 		Name: "arena growth",
 		Why:  "Memory that an arena grows by becomes addressable with mmap, before it holds anything.",
+		unneeded: func(t *tree) bool {
+			return t.has("runtime/mheap.go", "(*mheap).grow", "valgrindMakeMemNoAccess(")
+		},
 		apply: func(t *tree) error {
 			return t.editGo("runtime/mheap.go", func(g *goFile) {
 				f := g.fn("(*mheap).grow")
@@ -59,6 +65,10 @@ var transformations = []transformation{
 	{
 		Name: "slots",
 		Why:  "The allocator clears a slot before it announces the object: false InvalidWrite, in large objects too.",
+		unneeded: func(t *tree) bool {
+			return t.has("runtime/malloc.go", "mallocgcSmallNoscan", "if valgrindenabled {") &&
+				t.has("runtime/malloc.go", "mallocgcLarge", "if valgrindenabled {")
+		},
 		apply: func(t *tree) error {
 			return t.editGo("runtime/malloc.go", func(g *goFile) {
 				for _, f := range []string{"mallocgcSmallNoscan", "mallocgcSmallScanNoHeader", "mallocgcSmallScanHeader"} {
@@ -72,6 +82,9 @@ var transformations = []transformation{
 	{
 		Name: "tiny allocator",
 		Why:  "It announces pieces of a slot of which sweeping takes back only the first.",
+		unneeded: func(t *tree) bool {
+			return t.has("runtime/malloc.go", "mallocgc", "if !valgrindenabled && size < maxTinySize")
+		},
 		apply: func(t *tree) error {
 			return t.editGo("runtime/malloc.go", func(g *goFile) {
 				g.fn("mallocgc").stmt("if size < maxTinySize").cond("!valgrindenabled && ")
@@ -94,6 +107,10 @@ var transformations = []transformation{
 		Name: "sweeping",
 		Why: "The loop that takes back dead objects never runs for valgrind, and takes objects behind a malloc header " +
 			"at the wrong address.",
+		unneeded: func(t *tree) bool {
+			return t.has("runtime/mgcsweep.go", "(*sweepLocked).sweep", "asanenabled || valgrindenabled {") &&
+				t.has("runtime/mgcsweep.go", "(*sweepLocked).sweep", "gc.MallocHeaderSize")
+		},
 		apply: func(t *tree) error {
 			return t.editGo("runtime/mgcsweep.go", func(g *goFile) {
 				f := g.fn("(*sweepLocked).sweep")
@@ -125,6 +142,9 @@ var transformations = []transformation{
 	{
 		Name: "tracebacks",
 		Why:  "A goroutine dump prints stack words that nobody has written yet.",
+		unneeded: func(t *tree) bool {
+			return t.has("runtime/traceback.go", "printArgs", "if valgrindenabled {")
+		},
 		apply: func(t *tree) error {
 			return t.editGo("runtime/traceback.go", func(g *goFile) {
 				g.fn("printArgs").stmt("x := readUnaligned64(add(argp, uintptr(off)))").
@@ -135,6 +155,10 @@ var transformations = []transformation{
 	{
 		Name: "hash functions",
 		Why:  "The AES hash reads whole 16 bytes around short keys.",
+		unneeded: func(t *tree) bool {
+			return t.has("runtime/alg.go", "alginit", "valgrindenabled") ||
+				t.has("internal/runtime/maps/runtime_alg.go", "AlgInit", "valgrindenabled")
+		},
 		apply: func(t *tree) error {
 			file, fn := "runtime/alg.go", "alginit"
 			if !t.defines(file, fn) { // since Go 1.27
@@ -224,6 +248,13 @@ var transformations = []transformation{
 			"between goroutine stacks look like calls and returns, and repaint the heap. Threads of the C library are none.",
 		apply: func(t *tree) error {
 			return t.add("testing/cgogrind_cgo.go", file("testing/cgogrind_cgo.go"))
+		},
+	},
+	{
+		Name: "overlapping memcpy",
+		Why:  "The C library's memcpy is its memmove, and memcheck takes it for that: nobody learns of memory that overlaps.",
+		apply: func(t *tree) error {
+			return t.add("runtime/cgo/gcc_cgogrind.c", file("runtime/cgo/gcc_cgogrind.c"))
 		},
 	},
 	{
