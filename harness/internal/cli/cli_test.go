@@ -114,6 +114,7 @@ var scrubbed = []struct {
 	{regexp.MustCompile(`\([0-9.]+m?s\)`), "(TIME)"},
 	{regexp.MustCompile(`(?m)  [0-9a-f]{16}$`), "  FINGERPRINT"},
 	{regexp.MustCompile(`(?m)^        │ PC=.*\n(        │ .*\n)*`), "        │ DUMP\n"},
+	{regexp.MustCompile(`mapped file \S+/libc\S* segment`), "mapped file LIBC segment"},
 	{regexp.MustCompile(`vg_replace_malloc.c:[0-9]+`), "vg_replace_malloc.c"},
 }
 

@@ -33,15 +33,14 @@ func (l markLayout) identity(stack []valgrind.Frame) uint64 {
 }
 
 // attribute says which tests a record belongs to, and how that is known. Without tests it returns one of the names
-// in brackets.
-func (p *Process) attribute(e *valgrind.Error) (tests []*test, outside string, how result.Attribution) {
-	for _, s := range e.Sections {
+// in brackets. The stack of the error itself says more than those of where its memory was made and freed.
+func (p *Process) attribute(kind valgrind.Kind, sections []valgrind.Section) (
+	tests []*test, outside string, how result.Attribution) {
+	leak := isLeak(kind)
+	for _, s := range sections {
 		if t := p.byID[p.layout.identity(s.Stack)]; t != nil {
 			return []*test{t}, "", result.ByIdentity
 		}
-	}
-	leak := isLeak(e.Kind)
-	for _, s := range e.Sections {
 		for _, f := range s.Stack {
 			if t := p.testOfFunction(f.Function, leak); t != nil {
 				return []*test{t}, "", result.ByStack

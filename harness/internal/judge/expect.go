@@ -3,7 +3,6 @@ package judge
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
@@ -66,9 +65,7 @@ func (e *expectation) names(f string) bool {
 	if pkg == "" {
 		return false
 	}
-	short := shortName(f)
-	_, bare, _ := strings.Cut(short, ".")
-	return e.function == short || e.function == bare
+	return e.function == shortName(f) || e.function == goLocalName(f)
 }
 
 // blamable returns the functions of the code under test in a finding's stacks, from the innermost to the blamed one.

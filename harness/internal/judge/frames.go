@@ -180,12 +180,15 @@ func isCarrier(function string) bool {
 	return name == "runtime.cgogrindCall" || name == "runtime.cgogrindSled"
 }
 
+// isLost says whether memcheck lost its way at a frame and took some word of the stack for a return address.
+func isLost(f valgrind.Frame) bool { return f.Function == "" && f.Object == "" }
+
 // shown returns what people see of a stack: without the frames that carry identities, and without the plumbing,
 // unless everything is asked for or nothing else would be left.
 func (r *frameReader) shown(stack []valgrind.Frame) []result.Frame {
 	var all, clean []result.Frame
-	for _, f := range stack {
-		if isCarrier(f.Function) {
+	for i, f := range stack {
+		if isCarrier(f.Function) || i > 0 && isLost(f) {
 			continue
 		}
 		out := r.frame(f)
@@ -205,16 +208,35 @@ func (r *frameReader) shown(stack []valgrind.Frame) []result.Frame {
 func withoutCgoClosures(stack []valgrind.Frame) []valgrind.Frame {
 	var out []valgrind.Frame
 	for i, f := range stack {
-		if i+1 < len(stack) {
-			next := stack[i+1]
-			rest, ok := strings.CutPrefix(f.Function, next.Function+".func")
-			if ok && goPackage(f.Function) != "" && !strings.Contains(rest, ".") && f.Line == next.Line && f.File == next.File {
-				continue
-			}
+		if i+1 < len(stack) && isCgoClosure(f, stack[i+1]) {
+			continue
 		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// isCgoClosure says whether f is a closure of its caller and begins on the line where that calls it. Inlined, the closure
+// has the outer function's name before that of the inner: p.TestText.Text.func1.
+func isCgoClosure(f, caller valgrind.Frame) bool {
+	name, number, ok := cutLast(f.Function, ".func")
+	pkg := goPackage(f.Function)
+	return ok && pkg != "" && !strings.Contains(number, ".") && f.Line == caller.Line && f.File == caller.File &&
+		pkg == goPackage(caller.Function) &&
+		(name == caller.Function || strings.HasSuffix(name, "."+goLocalName(caller.Function)))
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// goLocalName is a Go function's name within its package.
+func goLocalName(function string) string {
+	_, name, _ := strings.Cut(shortName(function), ".")
+	return name
 }
 
 // blame returns the frame that a finding is blamed on: in all stacks, in order, the first frame of the code under
@@ -241,8 +263,8 @@ func (r *frameReader) significant(sections []valgrind.Section) []result.Stack {
 		var stacks []result.Stack
 		for _, s := range sections {
 			var frames []result.Frame
-			for _, f := range s.Stack {
-				if isCarrier(f.Function) || isPlumbing(f) {
+			for i, f := range s.Stack {
+				if isCarrier(f.Function) || isPlumbing(f) || i > 0 && isLost(f) {
 					continue
 				}
 				frames = append(frames, r.frame(f))
@@ -256,8 +278,8 @@ func (r *frameReader) significant(sections []valgrind.Section) []result.Stack {
 	// No code under test anywhere: the failing stack alone.
 	var frames []result.Frame
 	if len(sections) > 0 {
-		for _, f := range sections[0].Stack {
-			if !isCarrier(f.Function) && !isPlumbing(f) {
+		for i, f := range sections[0].Stack {
+			if !isCarrier(f.Function) && !isPlumbing(f) && (i == 0 || !isLost(f)) {
 				frames = append(frames, r.frame(f))
 			}
 		}

@@ -75,13 +75,14 @@ func (j *Judge) Lost(names []string, reason string) {
 }
 
 // add merges a record into the package's findings.
-func (j *Judge) add(r *record, d result.Disposition, tests []string) {
+func (j *Judge) add(r *record, d result.Disposition, tests []string, repro string) {
 	key := findingKey{r.fingerprint, d, r.attribution == result.OneOf}
 	f := j.byKey[key]
 	if f == nil {
 		f = &result.Finding{
 			Fingerprint: r.fingerprint, Kind: string(r.kind), Package: j.cfg.ImportPath, Test: tests[0], Disposition: d,
 			Message: r.message, Blame: r.blame, Stacks: r.stacks, Attribution: r.attribution,
+			Hint: r.hint, Repro: repro,
 		}
 		j.byKey[key] = f
 		j.findings = append(j.findings, f)

@@ -347,6 +347,9 @@ func TestFinding(t *testing.T) {
 	want := result.Finding{
 		Kind: "InvalidFree", Package: "example.com/m/p", Test: "TestA", Tests: []string{"TestA"}, Disposition: result.New,
 		Message: "Invalid free() / delete / delete[] / realloc()", Blame: &blame, Attribution: result.ByIdentity, Count: 1,
+		Hint: "It was freed before, at the second stack: it needs one owner. Set a pointer to nil when it is freed, and " +
+			"make Close do nothing the second time.",
+		Repro: "cgogrind test -run '^TestA$' example.com/m/p",
 		Stacks: []result.Stack{
 			{Frames: frees},
 			{Label: "0 bytes inside a block of size 4 free'd", Frames: frees},
@@ -490,6 +493,13 @@ func TestAttribution(t *testing.T) {
 			r.error("InvalidRead", other, alloc)
 			endBoth(r)
 		}, want: verdicts{"TestA": fail, "TestB": pass}, tests: []string{"TestA"}, how: result.ByIdentity},
+		{name: "function in the error's stack before an identity in the second", make: func(r *report) {
+			twoRunning(r)
+			by := freed(1, goexit)
+			by.Text.Text = "Address 0x4a3b040 is 8 bytes inside a block of size 16 free'd"
+			r.error("InvalidRead", stack(goFree, testB), by)
+			endBoth(r)
+		}, want: verdicts{"TestA": pass, "TestB": fail}, tests: []string{"TestB"}, how: result.ByStack},
 		{name: "identity zero is none", make: func(r *report) {
 			twoRunning(r)
 			r.error("InvalidFree", freed(0, testB))
@@ -1194,6 +1204,28 @@ func TestSymbolLessFrame(t *testing.T) {
 	}
 }
 
+// Where memcheck's way through the stack leads over a word that is no return address, nothing is shown; a jump to nowhere
+// is.
+func TestLostFrame(t *testing.T) {
+	nowhere := valgrind.Frame{IP: 0x1fff00046f}
+	r := newReport().plan("TestA")
+	r.begin("TestA")
+	r.error("InvalidRead", stack(libc, nowhere, goFree, testA))
+	r.error("InvalidJump", stack(nowhere, dfree, testA))
+	r.end("TestA", "pass")
+	r.done(0)
+	j := judge(t, r.finish(), whole)
+	for i, want := range []string{"strdup example.com/m/p.Free example.com/m/p.TestA", " dfree example.com/m/p.TestA"} {
+		var got []string
+		for _, f := range j.findings[i].Stacks[0].Frames {
+			got = append(got, f.Function)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestMarks(t *testing.T) {
 	m, token, err := parseMark("cgogrind1 f00d end 7 3 fail 1500 TestX/a%20b %5BFAIL%5D%0Ano ")
 	want := markEnd{id: 7, errors: 3, status: "fail", elapsed: 1500, name: "TestX/a b", reason: "[FAIL]\nno"}
@@ -1267,21 +1299,29 @@ func TestCgoClosuresAreLeftOut(t *testing.T) {
 	other := testA
 	other.Function += ".func1"
 	other.Line++
+	inlined := closure
+	inlined.Function = "example.com/m/p.TestA.Free.func1"
 	r := newReport().plan("TestA")
 	r.begin("TestA")
 	r.mark("expect InvalidFree p.Free TestA")
+	r.mark("expect InvalidRead p.Free TestA")
 	r.error("InvalidFree", stack(vgFree, cgoStub, asmcgo, goStub, closure, goFree, other, testA))
+	r.error("InvalidRead", stack(libc, cgoStub, asmcgo, goStub, inlined, goFree, testA))
 	r.end("TestA", "pass")
 	r.done(0)
 	j := judge(t, r.finish(), whole)
 	j.check(t, result.ExitPass, verdicts{"TestA": result.Pass})
-	var got []string
-	for _, f := range j.findings[0].Stacks[0].Frames {
-		got = append(got, f.Function)
-	}
-	want := []string{"free", "example.com/m/p.Free", "example.com/m/p.TestA.func1", "example.com/m/p.TestA"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+	for i, want := range [][]string{
+		{"free", "example.com/m/p.Free", "example.com/m/p.TestA.func1", "example.com/m/p.TestA"},
+		{"strdup", "example.com/m/p.Free", "example.com/m/p.TestA"},
+	} {
+		var got []string
+		for _, f := range j.findings[i].Stacks[0].Frames {
+			got = append(got, f.Function)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
 	}
 	if b := j.findings[0].Blame; b == nil || b.Function != "example.com/m/p.Free" {
 		t.Errorf("blame %+v", b)

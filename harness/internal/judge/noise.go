@@ -9,8 +9,9 @@ import (
 	"github.com/cgogrind/cgogrind/valgrind"
 )
 
-// isNoise says whether a record is no defect of anybody's code: a nil dereference in Go, which Go turns into a panic,
-// or what the Go runtime does when it prints stacks.
+// isNoise says whether a record is no defect of anybody's code: a nil dereference in Go, which Go turns into a panic;
+// what the Go runtime does when it prints stacks; or that it gives back an object that C code has given to free, which
+// was reported when C did it.
 func (r *frameReader) isNoise(e *valgrind.Error) bool {
 	var top *valgrind.Frame
 	if len(e.Sections) > 0 && len(e.Sections[0].Stack) > 0 {
@@ -18,6 +19,9 @@ func (r *frameReader) isNoise(e *valgrind.Error) bool {
 	}
 	if top == nil || r.lang(*top) != result.Go {
 		return false
+	}
+	if e.Kind == "InvalidFree" && isGoRelease(e.Sections[0].Stack) {
+		return true
 	}
 	if e.Kind == "InvalidRead" || e.Kind == "InvalidWrite" {
 		if addr, ok := address(e); ok && addr < pageSize {

@@ -103,6 +103,7 @@ type record struct {
 	fingerprint string
 	blame       *result.Frame
 	stacks      []result.Stack
+	hint        string
 	functions   []string // of the code under test, from the innermost to the blamed one: what a test may expect
 	count       uint64
 	bytes       uint64
@@ -260,23 +261,21 @@ func (p *Process) error(e *valgrind.Error) {
 
 func (p *Process) newRecord(e *valgrind.Error) *record {
 	fr := p.judge.frames
-	var sections []valgrind.Section
-	for _, s := range e.Sections {
-		sections = append(sections, valgrind.Section{Text: s.Text, Stack: withoutCgoClosures(s.Stack)})
-	}
+	a := tell(e)
 	r := &record{
-		kind: e.Kind, count: 1, message: plainText(e.What.Text),
+		kind: e.Kind, count: 1, message: a.message, hint: hint(e.Kind, a),
 		bytes: e.What.LeakedBytes, blocks: e.What.LeakedBlocks,
-		blame:       fr.blame(sections),
-		fingerprint: result.Fingerprint(string(e.Kind), fr.significant(sections)),
-		functions:   fr.blamable(sections),
+		blame:       fr.blame(a.sections),
+		fingerprint: result.Fingerprint(string(e.Kind), fr.significant(a.sections)),
+		functions:   fr.blamable(a.sections),
 	}
-	r.tests, r.outside, r.attribution = p.attribute(e)
-	for i, s := range sections {
-		if i > 0 && s.Text.Text == "" && len(s.Stack) == 0 {
-			continue
-		}
-		r.stacks = append(r.stacks, result.Stack{Label: plainText(s.Text.Text), Frames: fr.shown(s.Stack)})
+	r.tests, r.outside, r.attribution = p.attribute(e.Kind, a.sections)
+	shown := a.sections
+	if p.judge.cfg.AllFrames {
+		shown = a.raw
+	}
+	for _, s := range shown {
+		r.stacks = append(r.stacks, result.Stack{Label: s.Text.Text, Frames: fr.shown(s.Stack)})
 	}
 	return r
 }

@@ -222,7 +222,7 @@ func (p *Process) repeated(f fold, r *record) {
 func (p *Process) dispose() {
 	for _, r := range p.records {
 		r.disposition = p.disposition(r, r.tests)
-		p.judge.add(r, r.disposition, r.names())
+		p.judge.add(r, r.disposition, r.names(), p.reproOf(r))
 	}
 }
 
@@ -522,21 +522,38 @@ func (p *Process) emit(name string, t *test, r ruling) {
 	p.judge.emit(result.Message{Test: m})
 }
 
+// reproOf is the command that runs the first test of a finding again, or all of the package's if it was in none.
+func (p *Process) reproOf(r *record) string {
+	if len(r.tests) == 0 {
+		return p.judge.commandLine(p.judge.cfg.ImportPath)
+	}
+	return p.repro(r.tests[0])
+}
+
 // repro is the command that runs one test again.
 func (p *Process) repro(t *test) string {
-	words := append([]string{"cgogrind", "test"}, p.judge.cfg.ReproFlags...)
-	top := t
-	for top.parent != nil && t.isSpec() {
-		top = top.parent
-	}
-	var levels []string
-	for _, l := range strings.Split(top.name, "/") {
-		levels = append(levels, "^"+regexp.QuoteMeta(l)+"$")
-	}
-	words = append(words, "-run", strings.Join(levels, "/"), p.judge.cfg.ImportPath)
+	words := []string{"-run", t.selector(), p.judge.cfg.ImportPath}
 	if t.kind == "spec" {
 		words = append(words, "--", "-ginkgo.focus="+regexp.QuoteMeta(t.name)+"$")
 	}
+	return p.judge.commandLine(words...)
+}
+
+// selector is the regular expression for -run that matches a test and no other; for a spec, the test of its suite.
+func (t *test) selector() string {
+	for t.parent != nil && t.isSpec() {
+		t = t.parent
+	}
+	var levels []string
+	for _, l := range strings.Split(t.name, "/") {
+		levels = append(levels, "^"+regexp.QuoteMeta(l)+"$")
+	}
+	return strings.Join(levels, "/")
+}
+
+// commandLine is a command for a shell that runs cgogrind test with the flags that the build needs.
+func (j *Judge) commandLine(args ...string) string {
+	words := slices.Concat([]string{"cgogrind", "test"}, j.cfg.ReproFlags, args)
 	for i, w := range words {
 		words[i] = shellQuote(w)
 	}

@@ -193,7 +193,13 @@ func (h *Handler) finding(f *result.Finding) {
 		}
 	}
 	if f.Hint != "" {
-		h.indented("    ", clean(f.Hint))
+		for i, l := range wrap(clean(f.Hint), hintWidth) {
+			label := "hint "
+			if i > 0 {
+				label = "     "
+			}
+			h.line("    %s  %s", label, l)
+		}
 	}
 	for _, s := range f.Stacks {
 		h.stack(s, f.Blame)
@@ -213,6 +219,21 @@ func (h *Handler) tests(f *result.Finding) string {
 		text = "one of " + text
 	}
 	return text + h.dim("  "+clean(f.Package))
+}
+
+const hintWidth = 96
+
+// wrap breaks text into lines of at most width characters, as far as its words allow.
+func wrap(text string, width int) []string {
+	var lines []string
+	for word := range strings.FieldsSeq(text) {
+		if n := len(lines); n > 0 && utf8.RuneCountInString(lines[n-1])+1+utf8.RuneCountInString(word) <= width {
+			lines[n-1] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 // place is a function and where its code is.
@@ -270,6 +291,8 @@ func (h *Handler) location(f *result.Frame) string {
 		return h.short(clean(f.File))
 	case f.Object != "" && f.Function == "":
 		return fmt.Sprintf("%s, offset …%03x", path.Base(clean(f.Object)), f.Offset)
+	case f.Object == "":
+		return ""
 	}
 	return path.Base(clean(f.Object))
 }
