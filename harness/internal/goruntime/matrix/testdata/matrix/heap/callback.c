@@ -1,0 +1,36 @@
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "_cgo_export.h"
+
+void call_back_dangling(void) {
+	char *volatile p = calloc(16, 1);
+	free(p);
+	calledBack(p);
+}
+
+void call_back_valid(void) {
+	char *volatile p = calloc(16, 1);
+	calledBack(p);
+	free(p);
+}
+
+static void *thread(void *dangling) {
+	char *volatile p = calloc(16, 1);
+	if (dangling) {
+		free(p);
+	}
+	calledBackOnThread(p);
+	if (!dangling) {
+		free(p);
+	}
+	return NULL;
+}
+
+void call_back_on_thread(int dangling) {
+	pthread_t t;
+	if (pthread_create(&t, NULL, thread, dangling ? &t : NULL) != 0) {
+		abort();
+	}
+	pthread_join(t, NULL);
+}
