@@ -3,12 +3,13 @@
 // Input is, for each process that ran a package's tests: the events of memcheck's report in order, the output of the
 // test binary, and how the process ended. Output is result messages: plans and progress while a process runs, the
 // verdicts of its tests when it ends, the package's findings when all its processes have ended. It starts no processes,
-// and reads no files but the sources that stacks point to.
+// and reads no files but the test binary's debugging information and the sources that stacks point to.
 package judge
 
 import (
 	"slices"
 
+	"github.com/cgogrind/cgogrind/harness/internal/symbols"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
@@ -38,6 +39,9 @@ type Judge struct {
 	byKey    map[findingKey]*result.Finding
 	// interrupted are the top-level tests whose Ginkgo suite goes on in another process, with what came of them so far.
 	interrupted map[string]ruling
+
+	symbols      *symbols.Table // of the test binary
+	symbolsTried bool
 }
 
 // findingKey is what makes records one finding: a defect that one test expects and another does not is two.

@@ -234,6 +234,7 @@ func (p *Process) ended(t *test) string {
 
 // error keeps what memcheck reported as a record of the tests that it belongs to.
 func (p *Process) error(e *valgrind.Error) {
+	e = p.named(e)
 	if p.judge.frames.isNoise(e) {
 		p.reported(e, nil)
 		return

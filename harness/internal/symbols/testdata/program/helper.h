@@ -1,0 +1,2 @@
+void here(const char *names);
+void from_file(int n);
