@@ -203,7 +203,20 @@ func (p place) cond(text string) {
 
 // field inserts a field behind another one of a struct type.
 func (g *goFile) field(structName, behind, text string) {
-	found := false
+	if f := g.findField(structName, behind); f != nil {
+		at := g.offset(f.End())
+		g.edit(at, at, "; "+text)
+	}
+}
+
+// refield puts another declaration in the place of a field of a struct type.
+func (g *goFile) refield(structName, name, text string) {
+	if f := g.findField(structName, name); f != nil {
+		g.edit(g.offset(f.Pos()), g.offset(f.End()), text)
+	}
+}
+
+func (g *goFile) findField(structName, name string) *ast.Field {
 	for _, d := range g.ast.Decls {
 		gd, ok := d.(*ast.GenDecl)
 		if !ok {
@@ -219,17 +232,14 @@ func (g *goFile) field(structName, behind, text string) {
 				continue
 			}
 			for _, f := range st.Fields.List {
-				if len(f.Names) > 0 && f.Names[len(f.Names)-1].Name == behind {
-					at := g.offset(f.End())
-					g.edit(at, at, "; "+text)
-					found = true
+				if len(f.Names) > 0 && f.Names[len(f.Names)-1].Name == name {
+					return f
 				}
 			}
 		}
 	}
-	if !found {
-		g.failf("type %s has no field %s", structName, behind)
-	}
+	g.failf("type %s has no field %s", structName, name)
+	return nil
 }
 
 // squeeze takes out white space, so that a pattern matches however the source is laid out.

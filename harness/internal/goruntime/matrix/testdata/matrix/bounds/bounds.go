@@ -74,7 +74,11 @@ func OverString(s string) {
 
 // UnderRead reads the byte before a slice.
 func UnderRead(n int) {
+	const arena = 64 << 20 // bytes by which the Go heap grows: before the first of them may be nothing, which is fatal
 	b := make([]byte, n)
+	for uintptr(unsafe.Pointer(&b[0]))%arena == 0 {
+		b = append(make([]byte, 0, n), b...)
+	}
 	C.under_read((*C.char)(unsafe.Pointer(&b[0])))
 }
 
