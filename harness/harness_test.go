@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/internal/judge"
 )
 
 func TestTestArgs(t *testing.T) {
@@ -34,6 +35,18 @@ func TestTestArgs(t *testing.T) {
 	r.cfg.Timeout = -1
 	if args := strings.Join(r.testArgs(done{}), " "); strings.Contains(args, "timeout") {
 		t.Errorf("a timeout without a limit: %s", args)
+	}
+}
+
+// A test that runs alone is not repeated, and what chose the tests before does not matter.
+func TestAloneArgs(t *testing.T) {
+	r := &run{cfg: Config{Run: "A|B/c", Skip: "X", TestFlags: []string{"-test.short", "-ginkgo.focus=y", "--ginkgo.focus", "z",
+		"-test.count=3", "-test.run", "A", "-test.parallel=2", "--", "test.run"}}}
+	got := r.aloneArgs(&judge.Alone{Test: "reads", Run: "^TestSuite$", Focus: "^My suite reads$"})
+	want := []string{"-test.v=test2json", "-test.paniconexit0", "-test.run=^TestSuite$", "-ginkgo.focus=^My suite reads$",
+		"-test.short", "-test.parallel=2", "--", "test.run"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

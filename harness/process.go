@@ -47,9 +47,21 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 	for n := 0; ; n++ {
 		r.note("%s: running", p.ImportPath)
 		files := filepath.Join(r.work.path, fmt.Sprintf("%03d.%d", index, n))
-		proc, o, err := r.runProcess(ctx, p, j, cfg.Token, files, begun)
+		proc, o, err := r.runProcess(ctx, p, j.Process, cfg.Token, files, r.testArgs(begun))
 		if err != nil {
 			return fmt.Errorf("running %s: %w", p.ImportPath, err)
+		}
+		for i, a := range proc.Alone(o) {
+			if ctx.Err() != nil {
+				break
+			}
+			r.note("%s: running %s alone, to name an error that memcheck only counted", p.ImportPath, a.Test)
+			alone, o, err := r.runProcess(ctx, p, func(command []string) *judge.Process { return a.Process(j, command) },
+				cfg.Token, fmt.Sprintf("%s.alone%d", files, i), r.aloneArgs(a))
+			if err != nil {
+				return fmt.Errorf("running %s of %s alone: %w", a.Test, p.ImportPath, err)
+			}
+			a.Finish(proc, alone, o)
 		}
 		remaining := proc.Finish(o)
 		if len(remaining) == 0 {
@@ -88,9 +100,9 @@ func (r *run) note(format string, args ...any) {
 	r.emit(result.Message{Progress: &result.Progress{Text: fmt.Sprintf(format, args...)}})
 }
 
-// runProcess runs those of the package's tests that are not done in one process and hands everything to its judge.
-func (r *run) runProcess(ctx context.Context, p build.Package, j *judge.Judge, token, files string, without done) (
-	*judge.Process, judge.Outcome, error) {
+// runProcess runs the package's test binary and hands everything to the judge that newProcess makes for its command line.
+func (r *run) runProcess(ctx context.Context, p build.Package, newProcess func(command []string) *judge.Process,
+	token, files string, args []string) (*judge.Process, judge.Outcome, error) {
 	opts := memcheck.Options{
 		XMLFile: files + ".%p.xml", TrackOrigins: true, Suppressions: r.supps, Extra: []string{exactCalls},
 	}
@@ -98,9 +110,8 @@ func (r *run) runProcess(ctx context.Context, p build.Package, j *judge.Judge, t
 	if err != nil {
 		return nil, judge.Outcome{}, err
 	}
-	args := r.testArgs(without)
 	command := slices.Concat([]string{r.valgrind.Path}, optArgs, []string{p.Binary}, args)
-	proc := j.Process(command)
+	proc := newProcess(command)
 	if r.cfg.Verbose {
 		proc.Output().Line = func(line string) {
 			r.emit(result.Message{Progress: &result.Progress{Package: p.ImportPath, Text: line}})
@@ -157,12 +168,10 @@ func (r *run) outcome(res *memcheck.Result) judge.Outcome {
 	return o
 }
 
-// testArgs are the flags of a test binary. Go's own timeout comes first, as it says which tests were running.
+// testArgs are the flags of a test binary that runs what is not done yet. Go's own timeout comes first, as it says which
+// tests were running.
 func (r *run) testArgs(without done) []string {
-	args := []string{"-test.v=test2json", "-test.paniconexit0"}
-	if r.cfg.Timeout > 0 {
-		args = append(args, "-test.timeout="+r.cfg.Timeout.String())
-	}
+	args := r.commonArgs()
 	if r.cfg.Run != "" {
 		args = append(args, "-test.run="+r.cfg.Run)
 	}
@@ -177,6 +186,38 @@ func (r *run) testArgs(without done) []string {
 		args = append(args, "-test.skip="+skip)
 	}
 	return slices.Concat(args, r.cfg.TestFlags, without.specs)
+}
+
+func (r *run) commonArgs() []string {
+	args := []string{"-test.v=test2json", "-test.paniconexit0"}
+	if r.cfg.Timeout > 0 {
+		args = append(args, "-test.timeout="+r.cfg.Timeout.String())
+	}
+	return args
+}
+
+// aloneArgs are the flags of a test binary that runs one test, once.
+func (r *run) aloneArgs(a *judge.Alone) []string {
+	args := append(r.commonArgs(), "-test.run="+a.Run)
+	if a.Focus != "" {
+		args = append(args, "-ginkgo.focus="+a.Focus)
+	}
+	return append(args, withoutFlags(r.cfg.TestFlags, "test.run", "test.count", "ginkgo.focus")...)
+}
+
+// withoutFlags leaves out flags that have a value.
+func withoutFlags(args []string, names ...string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		flag, _, hasValue := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(args[i], "-"), "-"), "=")
+		switch {
+		case args[i] == flag || !slices.Contains(names, flag):
+			out = append(out, args[i])
+		case !hasValue:
+			i++
+		}
+	}
+	return out
 }
 
 // testEnv is the environment of a test binary: the caller's, with what the build and the marks need.

@@ -1,8 +1,10 @@
 package judge
 
 import (
+	"regexp"
 	"slices"
 
+	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
 
@@ -100,4 +102,238 @@ func (p *Process) reported(e *valgrind.Error, r *record) {
 	p.folds.record()
 	p.order = append(p.order, e.Unique)
 	p.byUnique[e.Unique] = r
+}
+
+// unresolved is a fold of which it is not known for certain what it repeats, where, or whose it is.
+type unresolved struct {
+	fold
+	may []*repeat
+}
+
+// resolveFolds gives the repeats that memcheck only counted to the tests that ran meanwhile.
+func (p *Process) resolveFolds() {
+	repeats := p.repeats()
+	if p.counts != nil {
+		// The counter is in the marks of tests; the report ends with the counts.
+		after := -p.folds.total
+		for _, r := range repeats {
+			after += r.left
+		}
+		if after > 0 {
+			p.folds.folds = append(p.folds.folds, fold{after, p.running(), p.outside(), p.folds.seen})
+		}
+	}
+	p.folds.resolve(repeats, func(f fold, may []*repeat) {
+		if len(may) == 1 && len(f.tests) <= 1 && (len(f.tests) == 0 || p.isSamePlace(f, may[0].record)) {
+			p.repeated(f, may[0].record)
+			return
+		}
+		for _, t := range f.tests {
+			t.folds = append(t.folds, unresolved{f, may})
+		}
+		if len(f.tests) == 0 && slices.ContainsFunc(may, func(r *repeat) bool { return r.record != nil }) {
+			p.outsideFolds = append(p.outsideFolds, f)
+		}
+	})
+}
+
+// isSamePlace says whether what repeats a record is at the place that the record is blamed on: memcheck compares the
+// innermost four addresses of the stacks, after a hundred errors two.
+func (p *Process) isSamePlace(f fold, r *record) bool {
+	compared := 4
+	if f.seen >= 100 {
+		compared = 2
+	}
+	return r == nil || len(r.tests) == 1 && r.tests[0] == f.tests[0] || 0 < r.depth && r.depth <= compared
+}
+
+// depth says the how-many-th address of a stack the blamed frame is at, from 1; 0 if it is not there.
+func (r *frameReader) depth(stack []valgrind.Frame, blame *result.Frame) int {
+	if blame == nil {
+		return 0
+	}
+	n := 0
+	for i, f := range stack {
+		if i == 0 || f.IP != stack[i-1].IP {
+			n++
+		}
+		if f.Line == blame.Line && goName(f.Function) == blame.Function && r.tier(f) != tierNone {
+			return n
+		}
+	}
+	return 0
+}
+
+// repeated makes a fold a record of its own, unless the test has that finding already, or it is noise.
+func (p *Process) repeated(f fold, r *record) {
+	if r == nil {
+		return
+	}
+	again := *r
+	again.tests, again.outside, again.attribution = f.tests, f.outside, result.ByRunning
+	if len(f.tests) == 0 {
+		again.attribution = result.Outside
+	}
+	if slices.Equal(again.names(), r.names()) {
+		r.count += uint64(f.count)
+		return
+	}
+	again.count = uint64(f.count)
+	p.addRecord(&again)
+}
+
+func (p *Process) addRecord(r *record) {
+	p.records = append(p.records, r)
+	for _, t := range r.tests {
+		t.records = append(t.records, r)
+	}
+}
+
+// guessFolds takes a fold that can repeat one error only for a repeat of that, where no process of its own told better.
+func (p *Process) guessFolds() {
+	for _, t := range p.tests {
+		t.folds = slices.DeleteFunc(t.folds, func(u unresolved) bool {
+			if len(u.may) != 1 || len(u.tests) != 1 {
+				return false
+			}
+			p.repeated(u.fold, u.may[0].record)
+			return true
+		})
+	}
+}
+
+// Alone is a test that has to run in a process of its own, because memcheck counted an error in it that looks like one
+// which it had reported before, and so did not report it.
+type Alone struct {
+	Test  string
+	Run   string // for -test.run
+	Focus string // for -ginkgo.focus, empty if the test is no spec
+
+	tests    []*test // of that name
+	found    bool    // the process reported what it did
+	clean    bool    // it reported nothing at all
+	finished bool
+}
+
+// maxAlone is how many processes a package may have that run one test alone.
+const maxAlone = 10
+
+// Alone takes how the process ended and returns the tests to run alone, each in a process that Judge.Process does not make
+// but Alone.Process. Call it before Finish, and what it returned in any order or not at all.
+func (p *Process) Alone(o Outcome) []*Alone {
+	p.settle()
+	if o.Stopped != "" || o.Complaint != "" {
+		return nil
+	}
+	var out []*Alone
+	for _, withFindings := range []bool{false, true} {
+		for _, t := range p.tests {
+			known := slices.ContainsFunc(t.records, func(r *record) bool { return !p.isExpected(r) })
+			if known != withFindings || t.kind == "node" || t.state != over || !slices.ContainsFunc(t.folds, t.isOpen(p)) {
+				continue
+			}
+			i := slices.IndexFunc(out, func(a *Alone) bool { return a.Test == t.name && a.tests[0].kind == t.kind })
+			if i >= 0 {
+				out[i].tests = append(out[i].tests, t)
+				continue
+			}
+			if p.judge.alone == maxAlone {
+				continue
+			}
+			p.judge.alone++
+			out = append(out, &Alone{Test: t.name, Run: t.selector(), Focus: p.focus(t), tests: []*test{t}})
+		}
+	}
+	return out
+}
+
+// isExpected says whether a test of the record's expects it.
+func (p *Process) isExpected(r *record) bool {
+	return slices.ContainsFunc(r.tests, func(t *test) bool { return len(p.matching(r, t)) > 0 })
+}
+
+// isOpen says whether a fold may be something that the test is not known for and does not expect.
+func (t *test) isOpen(p *Process) func(unresolved) bool {
+	return func(u unresolved) bool {
+		return slices.ContainsFunc(u.may, func(r *repeat) bool {
+			return r.record != nil && !slices.Contains(r.record.tests, t) && len(p.matching(r.record, t)) == 0
+		})
+	}
+}
+
+// focus is the regular expression for -ginkgo.focus that matches a spec and no other, "" for what is no spec. Ginkgo
+// compares it with the suite's name and the spec's.
+func (p *Process) focus(t *test) string {
+	if t.kind != "spec" {
+		return ""
+	}
+	for _, s := range p.specs {
+		if s.test == t.parent {
+			return "^" + regexp.QuoteMeta(s.name+" "+t.name) + "$"
+		}
+	}
+	return regexp.QuoteMeta(t.name) + "$"
+}
+
+// Process returns the judge of the process that runs the test alone.
+func (a *Alone) Process(j *Judge, command []string) *Process {
+	p := j.Process(command)
+	p.alone = a
+	return p
+}
+
+// Finish takes how the test alone ended and gives what memcheck found in it to the test that ran among the others.
+func (a *Alone) Finish(first, alone *Process, o Outcome) {
+	alone.settle()
+	a.finished = alone.problem(o) == ""
+	noise := slices.ContainsFunc(alone.order, func(unique uint64) bool { return alone.byUnique[unique] == nil })
+	var found []*record
+	for _, t := range alone.tests {
+		if t.name != a.Test || t.kind != a.tests[0].kind {
+			continue
+		}
+		a.finished = a.finished && t.state == over
+		for _, r := range t.records {
+			if !isLeak(r.kind) { // the first process reported those itself
+				found = append(found, r)
+			}
+		}
+	}
+	a.found = len(found) > 0
+	a.clean = a.finished && !a.found && !noise
+	for _, t := range a.tests {
+		t.alone = a
+		for _, r := range found {
+			if !slices.ContainsFunc(t.records, func(known *record) bool { return known.fingerprint == r.fingerprint }) {
+				again := *r
+				again.tests = []*test{t}
+				first.addRecord(&again)
+			}
+		}
+		t.folds = slices.DeleteFunc(t.folds, func(u unresolved) bool {
+			return a.found || a.finished && noise && slices.ContainsFunc(u.may, func(r *repeat) bool { return r.record == nil })
+		})
+	}
+	// What ran at the same time and is not it.
+	for _, t := range first.tests {
+		if t.alone == nil || !t.alone.clean {
+			continue
+		}
+		t.folds = slices.DeleteFunc(t.folds, func(u unresolved) bool {
+			return slices.ContainsFunc(u.tests, func(other *test) bool {
+				return other != t && other.alone != nil && other.alone.found
+			})
+		})
+	}
+}
+
+// aloneResult says of a test with folds what is known from running it alone, or that this was not done.
+func (t *test) aloneResult() string {
+	switch {
+	case t.alone == nil:
+		return "run this test alone to see"
+	case t.alone.finished:
+		return "alone, the test did not do it again"
+	}
+	return "alone, the test did not end"
 }

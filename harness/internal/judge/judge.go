@@ -40,6 +40,8 @@ type Judge struct {
 	// interrupted are the top-level tests whose Ginkgo suite goes on in another process, with what came of them so far.
 	interrupted map[string]ruling
 
+	alone int // processes that were to run one test alone
+
 	symbols      *symbols.Table // of the test binary
 	symbolsTried bool
 }

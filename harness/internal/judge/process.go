@@ -32,6 +32,8 @@ type Process struct {
 	leaks         map[string]*record // by identity and stack: later leak checks repeat what earlier ones found
 	checkingLeaks bool
 	leaksSkipped  bool
+	settled       bool               // settle was called
+	alone         *Alone             // what the process is for, if it runs one test alone
 	order         []uint64           // unique numbers, as they were reported
 	byUnique      map[uint64]*record // nil for errors that are no defects
 	folds         foldCounter
@@ -64,6 +66,7 @@ type test struct {
 	elapsed    time.Duration
 	records    []*record
 	folds      []unresolved
+	alone      *Alone // the process that ran it alone; nil if none did
 }
 
 // isFiltered says whether a spec was not chosen: Ginkgo reports those, too.
@@ -104,6 +107,7 @@ type record struct {
 	blame       *result.Frame
 	stacks      []result.Stack
 	hint        string
+	depth       int      // of the blamed frame in the error's own stack, in addresses from 1; 0 if it is not there
 	functions   []string // of the code under test, from the innermost to the blamed one: what a test may expect
 	count       uint64
 	bytes       uint64
@@ -171,6 +175,9 @@ func (p *Process) message(text string) {
 		p.plan = append(p.plan, m.name)
 	case markPlanned:
 		p.planned = true
+		if p.alone != nil {
+			return // the test has been planned already
+		}
 		p.judge.emit(result.Message{Plan: &result.Plan{
 			Package: p.judge.cfg.ImportPath, Tests: p.plan, Command: p.command,
 		}})
@@ -269,6 +276,9 @@ func (p *Process) newRecord(e *valgrind.Error) *record {
 		blame:       fr.blame(a.sections),
 		fingerprint: result.Fingerprint(string(e.Kind), fr.significant(a.sections)),
 		functions:   fr.blamable(a.sections),
+	}
+	if len(e.Sections) > 0 {
+		r.depth = fr.depth(e.Sections[0].Stack, r.blame)
 	}
 	r.tests, r.outside, r.attribution = p.attribute(e.Kind, a.sections)
 	shown := a.sections

@@ -25,10 +25,21 @@ type ruling struct {
 	reason  string
 }
 
+// settle sorts out what memcheck reported, once, when the process has ended.
+func (p *Process) settle() {
+	if p.settled {
+		return
+	}
+	p.settled = true
+	p.output.Close()
+	p.dropIdleNodes()
+	p.dropLeaksOfUnfinished()
+	p.resolveFolds()
+}
+
 // Finish takes how the process ended and emits the verdicts of its tests. It returns the planned tests that have none
 // yet, because the process went down before they could run: a fresh process can run them.
 func (p *Process) Finish(o Outcome) (remaining []string) {
-	p.output.Close()
 	problem := p.problem(o)
 	remaining = p.waiting()
 	for _, t := range p.tests {
@@ -37,9 +48,8 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 		}
 	}
 
-	p.dropIdleNodes()
-	p.dropLeaksOfUnfinished()
-	p.resolveFolds()
+	p.settle()
+	p.guessFolds()
 	p.dispose()
 
 	rulings := make(map[*test]ruling)
@@ -172,49 +182,6 @@ func (p *Process) dropLeaksOfUnfinished() {
 	p.records = slices.DeleteFunc(p.records, drop)
 	for _, t := range p.tests {
 		t.records = slices.DeleteFunc(t.records, drop)
-	}
-}
-
-// resolveFolds gives the repeats that memcheck only counted to the tests that ran meanwhile.
-func (p *Process) resolveFolds() {
-	p.folds.resolve(p.repeats(), func(f fold, may []*repeat) {
-		if len(may) == 1 && len(f.tests) <= 1 {
-			p.repeated(f, may[0].record)
-			return
-		}
-		for _, t := range f.tests {
-			t.folds = append(t.folds, unresolved{f, may})
-		}
-		if len(f.tests) == 0 && slices.ContainsFunc(may, func(r *repeat) bool { return r.record != nil }) {
-			p.outsideFolds = append(p.outsideFolds, f)
-		}
-	})
-}
-
-// unresolved is a fold of which it is not known what it repeats, or whose it is.
-type unresolved struct {
-	fold
-	may []*repeat
-}
-
-// repeated makes a fold a record of its own, unless the test has that finding already, or it is noise.
-func (p *Process) repeated(f fold, r *record) {
-	if r == nil {
-		return
-	}
-	again := *r
-	again.tests, again.outside, again.attribution = f.tests, f.outside, result.ByRunning
-	if len(f.tests) == 0 {
-		again.attribution = result.Outside
-	}
-	if slices.Equal(again.names(), r.names()) {
-		r.count += uint64(f.count)
-		return
-	}
-	again.count = uint64(f.count)
-	p.records = append(p.records, &again)
-	for _, t := range f.tests {
-		t.records = append(t.records, &again)
 	}
 }
 
@@ -373,7 +340,7 @@ func (p *Process) unresolvedRuling(t *test, u unresolved) ruling {
 	if len(may) > 0 {
 		reason += " (" + strings.Join(may, ", or ") + ")"
 	}
-	reason += ": run this test alone to see"
+	reason += ": " + t.aloneResult()
 	if noise || len(u.tests) > 1 {
 		return ruling{result.Inconclusive, reason}
 	}
