@@ -153,6 +153,17 @@ var transformations = []transformation{
 		},
 	},
 	{
+		Name: "signal stacks",
+		Why: "valgrind goes on using an alternate signal stack that was switched off (it looks at the size only): a signal " +
+			"that comes while a thread ends is handled on memory that has a new owner.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/proc.go", func(g *goFile) {
+				g.fn("mexit").stmt("stackfree(mp.gsignal.stack)").
+					replace("if valgrindenabled { cgogrindSignalStack(mp.gsignal.stack) } else { stackfree(mp.gsignal.stack) }")
+			})
+		},
+	},
+	{
 		Name: "tracebacks",
 		Why:  "A goroutine dump prints stack words that nobody has written yet.",
 		unneeded: func(t *tree) bool {

@@ -47,6 +47,8 @@ var bugs = []bug{
 	{"heap", "MismatchedMallocDelete", "MismatchedFree", "mismatched_malloc_delete"},
 	{"heap", "MismatchedArrayDelete", "MismatchedFree", "mismatched_array_delete"},
 	{"heap", "Uninitialised", "UninitCondition", "example.org/matrix/heap.Uninitialised"},
+	{"heap", "WriteUninitialised", "SyscallParam", "write_uninitialised"},
+	{"heap", "GoWriteUninitialised", "SyscallParam", "example.org/matrix/heap.GoWriteUninitialised"},
 	{"heap", "Callback", "InvalidRead", "example.org/matrix/heap.calledBack"},
 	{"heap", "ThreadCallback", "InvalidRead", "example.org/matrix/heap.calledBackOnThread"},
 
@@ -318,9 +320,12 @@ func full(t *testing.T) {
 // TestVersions: the same results on every supported Go and on every valgrind.
 func TestVersions(t *testing.T) {
 	full(t)
-	out, err := exec.Command("../../../../ci/valgrinds").Output()
+	fetch := exec.Command("../../../../ci/valgrinds")
+	said := new(strings.Builder)
+	fetch.Stderr = said
+	out, err := fetch.Output()
 	if err != nil {
-		t.Fatalf("ci/valgrinds: %v", err)
+		t.Fatalf("ci/valgrinds: %v\n%s", err, said)
 	}
 	valgrinds := append([]string{""}, strings.Fields(string(out))...)
 	first := map[string][]string{} // by toolchain

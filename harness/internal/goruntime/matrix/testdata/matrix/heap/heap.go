@@ -4,6 +4,7 @@ package heap
 /*
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static __attribute__((noipa)) char read_after_free(void) {
 	volatile char *p = malloc(16);
@@ -112,6 +113,22 @@ static __attribute__((noipa)) void deep_before_free(void) {
 	free((void *)p);
 }
 
+static __attribute__((noipa)) void write_uninitialised(int fd) {
+	void *volatile p = malloc(16);
+	if (write(fd, p, 16) < 0) { // BUG WriteUninitialised
+		abort();
+	}
+	free(p);
+}
+
+static __attribute__((noipa)) void write_initialised(int fd) {
+	void *volatile p = calloc(16, 1);
+	if (write(fd, p, 16) < 0) {
+		abort();
+	}
+	free(p);
+}
+
 void mismatched_new_free(void);
 void mismatched_malloc_delete(void);
 void mismatched_array_delete(void);
@@ -122,7 +139,10 @@ void call_back_on_thread(int dangling);
 */
 import "C"
 
-import "unsafe"
+import (
+	"os"
+	"unsafe"
+)
 
 func ReadAfterFree()   { C.read_after_free() }
 func ReadBeforeFree()  { C.read_before_free() }
@@ -189,6 +209,43 @@ func Initialised() string {
 		return "42"
 	}
 	return "not 42"
+}
+
+func openNull() *os.File {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		panic(err)
+	}
+	return null
+}
+
+func WriteUninitialised() {
+	null := openNull()
+	defer null.Close()
+	C.write_uninitialised(C.int(null.Fd()))
+}
+
+func WriteInitialised() {
+	null := openNull()
+	defer null.Close()
+	C.write_initialised(C.int(null.Fd()))
+}
+
+// GoWriteUninitialised is Go code that writes out what nobody wrote in C.
+func GoWriteUninitialised() {
+	null := openNull()
+	defer null.Close()
+	p := C.malloc(16)
+	defer C.free(p)
+	null.Write(unsafe.Slice((*byte)(p), 16)) // BUG GoWriteUninitialised
+}
+
+func GoWriteInitialised() {
+	null := openNull()
+	defer null.Close()
+	p := C.calloc(16, 1)
+	defer C.free(p)
+	null.Write(unsafe.Slice((*byte)(p), 16))
 }
 
 //export calledBack

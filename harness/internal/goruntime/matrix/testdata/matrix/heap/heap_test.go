@@ -57,6 +57,13 @@ func TestUninitialisedFirst(*testing.T)  { first(func() { Uninitialised() }) }
 func TestUninitialisedSecond(*testing.T) { second(func() { Uninitialised() }) }
 func TestUninitialisedClean(*testing.T)  { both(func() { Initialised() }) }
 
+func TestWriteUninitialisedFirst(*testing.T)    { first(WriteUninitialised) }
+func TestWriteUninitialisedSecond(*testing.T)   { second(WriteUninitialised) }
+func TestWriteUninitialisedClean(*testing.T)    { both(WriteInitialised) }
+func TestGoWriteUninitialisedFirst(*testing.T)  { first(GoWriteUninitialised) }
+func TestGoWriteUninitialisedSecond(*testing.T) { second(GoWriteUninitialised) }
+func TestGoWriteUninitialisedClean(*testing.T)  { both(GoWriteInitialised) }
+
 func TestCallbackFirst(*testing.T)  { first(Callback) }
 func TestCallbackSecond(*testing.T) { second(Callback) }
 func TestCallbackClean(*testing.T)  { both(CallbackClean) }
