@@ -1,6 +1,7 @@
 package goruntime
 
 import (
+	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -30,6 +31,20 @@ func TestMake(t *testing.T) {
 	}
 	if len(ov.Unneeded) != 0 {
 		t.Errorf("%q are unneeded here: say so in README.md, and take them out when no supported version needs them", ov.Unneeded)
+	}
+}
+
+// TestReadme: the documentation lists every transformation.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, _, _ := strings.Cut(string(text), "\n## ")
+	for _, tr := range transformations {
+		if !strings.Contains(table, tr.Name) {
+			t.Errorf("README.md does not list %q", tr.Name)
+		}
 	}
 }
 
