@@ -47,6 +47,12 @@ type Config struct {
 	// Timeout is how long the tests of a package may take; DefaultTimeout if 0, no limit if negative.
 	Timeout time.Duration
 
+	// GCStress makes the garbage collector run after every so many calls to C, so that C code that keeps a Go pointer
+	// past its call is caught every time; 0 leaves it alone.
+	GCStress int
+	// CgoCheck2 checks every write of a Go pointer, with GOEXPERIMENT=cgocheck2.
+	CgoCheck2 bool
+
 	Valgrind  string // valgrind's path; looked up in PATH if empty
 	AllFrames bool   // show the frames between C and Go code, too
 	Verbose   bool   // hand on what the tests print, as progress
@@ -178,9 +184,14 @@ func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
 	if r.supps, err = suppressions.WriteFiles(r.work.path, suppressions.Sets()...); err != nil {
 		return result.ExitMachine, err
 	}
+	var experiments []string
+	if r.cfg.CgoCheck2 {
+		experiments = append(experiments, "cgocheck2")
+	}
 	r.built, err = build.Build(ctx, build.Config{
 		Patterns: r.cfg.Patterns, Dir: r.cfg.Dir, Env: r.cfg.Env, Tags: r.cfg.Tags, Flags: r.cfg.BuildFlags,
-		Runtime: result.Instrumented, OutDir: bin, CacheDir: cacheDir(r.work.path), Progress: r.cfg.Notes,
+		Experiments: experiments, Runtime: result.Instrumented, OutDir: bin, CacheDir: cacheDir(r.work.path),
+		Progress: r.cfg.Notes,
 	})
 	if err != nil {
 		return buildCode(ctx, err), err

@@ -40,8 +40,8 @@ func TestTestArgs(t *testing.T) {
 
 // A test that runs alone is not repeated, and what chose the tests before does not matter.
 func TestAloneArgs(t *testing.T) {
-	r := &run{cfg: Config{Run: "A|B/c", Skip: "X", TestFlags: []string{"-test.short", "-ginkgo.focus=y", "--ginkgo.focus", "z",
-		"-test.count=3", "-test.run", "A", "-test.parallel=2", "--", "test.run"}}}
+	r := &run{cfg: Config{Run: "A|B/c", Skip: "X", TestFlags: []string{"-test.short", "-ginkgo.focus=y",
+		"--ginkgo.focus", "z", "-test.count=3", "-test.run", "A", "-test.parallel=2", "--", "test.run"}}}
 	got := r.aloneArgs(&judge.Alone{Test: "reads", Run: "^TestSuite$", Focus: "^My suite reads$"})
 	want := []string{"-test.v=test2json", "-test.paniconexit0", "-test.run=^TestSuite$", "-ginkgo.focus=^My suite reads$",
 		"-test.short", "-test.parallel=2", "--", "test.run"}
@@ -52,16 +52,26 @@ func TestAloneArgs(t *testing.T) {
 
 func TestTestEnv(t *testing.T) {
 	r := &run{
-		cfg:   Config{Env: []string{"HOME=/h", "PWD=/old", "GODEBUG=madvdontneed=1", "CGOGRIND_TOKEN=forged"}},
+		cfg:   Config{Env: []string{"HOME=/h", "PWD=/old", "GODEBUG=madvdontneed=1", "CGOGRIND_TOKEN=forged"}, GCStress: 7},
 		built: &build.Result{Env: []string{"LD_LIBRARY_PATH=/lib"}},
 	}
 	got := r.testEnv(build.Package{Dir: "/src/p"}, "f00d")
-	want := []string{"HOME=/h", "PWD=/src/p", "CGOGRIND=1", "CGOGRIND_TOKEN=f00d",
+	want := []string{"HOME=/h", "PWD=/src/p", "CGOGRIND=1", "CGOGRIND_TOKEN=f00d", "CGOGRIND_GC_STRESS=7",
 		"GODEBUG=madvdontneed=1,cpu.aes=off,asyncpreemptoff=1", "LD_LIBRARY_PATH=/lib"}
 	slices.Sort(got)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestReproFlags(t *testing.T) {
+	r := &run{cfg: Config{Tags: []string{"pacific", "x"}, GCStress: 1, CgoCheck2: true}}
+	if diff := cmp.Diff([]string{"-tags=pacific,x", "--gc-stress=1", "--cgocheck2"}, r.reproFlags()); diff != "" {
+		t.Error(diff)
+	}
+	if flags := (&run{}).reproFlags(); flags != nil {
+		t.Errorf("%q without a reason", flags)
 	}
 }
 

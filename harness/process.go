@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,9 +23,9 @@ import (
 // goDebug is what the tests run with: the AES hash reads too far, and asynchronous preemption injects frames.
 const goDebug = "cpu.aes=off,asyncpreemptoff=1"
 
-// exactCalls stops valgrind from translating a call and the beginning of the function called in one go: an error in that
-// function's first instruction is reported at the call then, with a word of the stack for its caller. Measured, it costs
-// nothing.
+// exactCalls stops valgrind from translating a call and the beginning of the function called in one go: an error in
+// that function's first instruction is reported at the call then, with a word of the stack for its caller. Measured, it
+// costs nothing.
 const exactCalls = "--vex-guest-chase=no"
 
 // runPackage runs a package's tests, in further processes those that a process took down with it.
@@ -38,9 +39,7 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 	cfg := judge.Config{
 		ImportPath: p.ImportPath, Dir: p.Dir, ModulePath: p.ModulePath, ModuleDir: p.ModuleDir, Named: named,
 		GOROOT: r.built.GOROOT, Binary: binary, Token: hex.EncodeToString(token), AllFrames: r.cfg.AllFrames,
-	}
-	if len(r.cfg.Tags) > 0 {
-		cfg.ReproFlags = append(cfg.ReproFlags, "-tags="+strings.Join(r.cfg.Tags, ","))
+		ReproFlags: r.reproFlags(),
 	}
 	j := judge.New(cfg, r.emit)
 	var begun done
@@ -90,6 +89,21 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 	return nil
 }
 
+// reproFlags are the flags of cgogrind test that have a part in what is found.
+func (r *run) reproFlags() []string {
+	var flags []string
+	if len(r.cfg.Tags) > 0 {
+		flags = append(flags, "-tags="+strings.Join(r.cfg.Tags, ","))
+	}
+	if r.cfg.GCStress > 0 {
+		flags = append(flags, "--gc-stress="+strconv.Itoa(r.cfg.GCStress))
+	}
+	if r.cfg.CgoCheck2 {
+		flags = append(flags, "--cgocheck2")
+	}
+	return flags
+}
+
 // done is what former processes of a package have dealt with.
 type done struct {
 	tests []string // top-level tests
@@ -100,7 +114,7 @@ func (r *run) note(format string, args ...any) {
 	r.emit(result.Message{Progress: &result.Progress{Text: fmt.Sprintf(format, args...)}})
 }
 
-// runProcess runs the package's test binary and hands everything to the judge that newProcess makes for its command line.
+// runProcess runs the package's test binary and hands everything to the judge that newProcess makes for the command.
 func (r *run) runProcess(ctx context.Context, p build.Package, newProcess func(command []string) *judge.Process,
 	token, files string, args []string) (*judge.Process, judge.Outcome, error) {
 	opts := memcheck.Options{
@@ -168,8 +182,8 @@ func (r *run) outcome(res *memcheck.Result) judge.Outcome {
 	return o
 }
 
-// testArgs are the flags of a test binary that runs what is not done yet. Go's own timeout comes first, as it says which
-// tests were running.
+// testArgs are the flags of a test binary that runs what is not done yet. Go's own timeout comes first, as it says
+// which tests were running.
 func (r *run) testArgs(without done) []string {
 	args := r.commonArgs()
 	if r.cfg.Run != "" {
@@ -226,6 +240,7 @@ func (r *run) testEnv(p build.Package, token string) []string {
 	env = set(env, "PWD", p.Dir)
 	env = set(env, "CGOGRIND", "1") // tells a test that it runs slowly
 	env = set(env, "CGOGRIND_TOKEN", token)
+	env = set(env, "CGOGRIND_GC_STRESS", strconv.Itoa(r.cfg.GCStress))
 	for _, kv := range append([]string{"GODEBUG=" + goDebug}, r.built.Env...) {
 		key, value, _ := strings.Cut(kv, "=")
 		if key == "GODEBUG" {

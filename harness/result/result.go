@@ -66,7 +66,7 @@ type Progress struct {
 // Finding is one defect: what memcheck reported, the tests that hit it, and what was decided about it.
 type Finding struct {
 	Fingerprint string      `json:"fingerprint"`
-	Kind        string      `json:"kind"` // as valgrind spells it
+	Kind        string      `json:"kind"` // as valgrind spells it; CgoCheck is Go's own check of pointers passed to C
 	Package     string      `json:"package"`
 	Test        string      `json:"test"`  // the first
 	Tests       []string    `json:"tests"` // all that hit it

@@ -31,11 +31,13 @@ type Config struct {
 	Env      []string // the environment of the go command; os.Environ() if nil
 	Tags     []string // the user's build tags
 	// Flags are go build flags that are handed on as they are: -ldflags=…, -gcflags=…, -mod=…, -modfile=….
-	Flags    []string
-	Runtime  result.Runtime // Instrumented if empty
-	OutDir   string         // where the binaries go; it must exist
-	CacheDir string         // where the instrumented runtime is kept from one run to the next
-	Progress io.Writer      // one line for each slow step, for people; may be nil
+	Flags []string
+	// Experiments are added to the caller's GOEXPERIMENT: "cgocheck2".
+	Experiments []string
+	Runtime     result.Runtime // Instrumented if empty
+	OutDir      string         // where the binaries go; it must exist
+	CacheDir    string         // where the instrumented runtime is kept from one run to the next
+	Progress    io.Writer      // one line for each slow step, for people; may be nil
 }
 
 // Result is what was built.
@@ -168,6 +170,7 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 	if e := b.goEnv.GOEXPERIMENT; e != "" {
 		experiments = strings.Split(e, ",")
 	}
+	experiments = append(experiments, cfg.Experiments...)
 	if cfg.Runtime == result.Instrumented {
 		ov, err := goruntime.Make(goruntime.Toolchain{
 			GOROOT: b.res.GOROOT, Version: b.goEnv.GOVERSION, GOARCH: b.goEnv.GOARCH,

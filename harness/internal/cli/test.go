@@ -28,7 +28,8 @@ type testFlags struct {
 	run, skip, tags, mod      string
 	modfile, ldflags, gcflags string
 	parallel, cpu, shuffle    string
-	count                     int
+	count, gcStress           int
+	cgoCheck2                 bool
 	timeout                   time.Duration
 	patterns, testArgs        []string
 }
@@ -72,6 +73,9 @@ environment, which tells them that they run 10 to 50 times slower.
 	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")
 	fs.BoolVar(&f.allFrames, "all-frames", false, "show the frames between C and Go code in stacks, too")
 	fs.BoolVar(&f.keepWork, "keep-work", false, "keep the temporary folder with binaries and memcheck's reports")
+	fs.IntVar(&f.gcStress, "gc-stress", 0, "collect garbage after every `N` calls to C, so that C code that keeps a "+
+		"Go pointer\npast its call is caught every time; 1 finds most and is slow")
+	fs.BoolVar(&f.cgoCheck2, "cgocheck2", false, "check every write of a Go pointer, too (GOEXPERIMENT=cgocheck2)")
 	fs.StringVar(&f.run, "run", "", "run only tests that match `REGEXP`")
 	fs.StringVar(&f.skip, "skip", "", "do not run tests that match `REGEXP`")
 	fs.IntVar(&f.count, "count", 1, "run each test `N` times")
@@ -104,7 +108,8 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	cfg := harness.Config{
 		Patterns: f.patterns, Env: a.Env, Run: f.run, Skip: f.skip, Valgrind: f.valgrind, AllFrames: f.allFrames,
-		KeepWork: f.keepWork, Verbose: f.verbose, Timeout: f.timeout, Tool: version(), Command: a.Args, Notes: a.Stderr,
+		GCStress: f.gcStress, CgoCheck2: f.cgoCheck2, KeepWork: f.keepWork, Verbose: f.verbose, Timeout: f.timeout,
+		Tool: version(), Command: a.Args, Notes: a.Stderr,
 	}
 	if f.timeout == 0 {
 		cfg.Timeout = -1
@@ -112,6 +117,8 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	switch {
 	case f.timeout < 0:
 		return usagef("--timeout=%s is negative: 0 is no limit", f.timeout)
+	case f.gcStress < 0:
+		return usagef("--gc-stress=%d is negative: 0 is off, 1 collects after every call to C", f.gcStress)
 	case f.count < 1:
 		return usagef("--count=%d: it must be 1 or more", f.count)
 	}

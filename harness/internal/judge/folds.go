@@ -182,13 +182,6 @@ func (p *Process) repeated(f fold, r *record) {
 	p.addRecord(&again)
 }
 
-func (p *Process) addRecord(r *record) {
-	p.records = append(p.records, r)
-	for _, t := range r.tests {
-		t.records = append(t.records, r)
-	}
-}
-
 // guessFolds takes a fold that can repeat one error only for a repeat of that, where no process of its own told better.
 func (p *Process) guessFolds() {
 	for _, t := range p.tests {
@@ -218,8 +211,8 @@ type Alone struct {
 // maxAlone is how many processes a package may have that run one test alone.
 const maxAlone = 10
 
-// Alone takes how the process ended and returns the tests to run alone, each in a process that Judge.Process does not make
-// but Alone.Process. Call it before Finish, and what it returned in any order or not at all.
+// Alone takes how the process ended and returns the tests to run alone, each in a process that Alone.Process judges.
+// Call it before Finish; what it returns need not run.
 func (p *Process) Alone(o Outcome) []*Alone {
 	p.settle()
 	if o.Stopped != "" || o.Complaint != "" {

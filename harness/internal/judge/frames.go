@@ -216,8 +216,8 @@ func withoutCgoClosures(stack []valgrind.Frame) []valgrind.Frame {
 	return out
 }
 
-// isCgoClosure says whether f is a closure of its caller and begins on the line where that calls it. Inlined, the closure
-// has the outer function's name before that of the inner: p.TestText.Text.func1.
+// isCgoClosure says whether f is a closure of its caller and begins on the line where that calls it. Inlined, the
+// closure has the outer function's name before that of the inner: p.TestText.Text.func1.
 func isCgoClosure(f, caller valgrind.Frame) bool {
 	name, number, ok := cutLast(f.Function, ".func")
 	pkg := goPackage(f.Function)

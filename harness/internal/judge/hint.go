@@ -14,11 +14,15 @@ func hint(kind valgrind.Kind, a account) string {
 		return freeHint(kind, a)
 	case isLeak(kind):
 		return leakHint(a)
+	case kind == cgoCheck:
+		return "C must not hold a pointer to Go memory that the garbage collector may free or move. Pin what it points to " +
+			"for as long as C has it (runtime.Pinner), hand out a cgo.Handle in its place, or copy the data into C memory."
 	}
 	switch a.memory {
 	case goCollected:
 		return "C still used this memory when nothing in Go did any more. Keep it reachable for as long as C holds the " +
-			"pointer (a runtime.Pinner, or runtime.KeepAlive after the last call), or copy it into C memory (C.CBytes, C.malloc)."
+			"pointer (a runtime.Pinner, or runtime.KeepAlive after the last call), or copy it into C memory (C.CBytes, " +
+			"C.malloc)."
 	case goFreed:
 		return "C code gave memory to free that Go made and that belongs to the garbage collector."
 	case goPast:
@@ -49,8 +53,8 @@ func freeHint(kind valgrind.Kind, a account) string {
 	case a.memory == cInside || a.memory == cOutside:
 		return "free takes the pointer that malloc returned, not one to somewhere else in the block."
 	case a.memory == noBlock:
-		return "malloc did not return this pointer. The text that strerror returns belongs to libc: let strerror_r write into " +
-			"a buffer of yours, or copy it, and free neither it nor anything that Go made."
+		return "malloc did not return this pointer. The text that strerror returns belongs to libc: let strerror_r write " +
+			"into a buffer of yours, or copy it, and free neither it nor anything that Go made."
 	}
 	return ""
 }
@@ -69,6 +73,6 @@ func leakHint(a account) string {
 			}
 		}
 	}
-	return "The last pointer to this memory is gone: call what frees it (C.free, or the library's own function) before, on " +
-		"every path, or from runtime.AddCleanup if a Go object owns it."
+	return "The last pointer to this memory is gone: call what frees it (C.free, or the library's own function) before, " +
+		"on every path, or from runtime.AddCleanup if a Go object owns it."
 }

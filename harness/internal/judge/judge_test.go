@@ -1204,8 +1204,8 @@ func TestSymbolLessFrame(t *testing.T) {
 	}
 }
 
-// Where memcheck's way through the stack leads over a word that is no return address, nothing is shown; a jump to nowhere
-// is.
+// Where memcheck's way through the stack leads over a word that is no return address, nothing is shown; a jump to
+// nowhere is.
 func TestLostFrame(t *testing.T) {
 	nowhere := valgrind.Frame{IP: 0x1fff00046f}
 	r := newReport().plan("TestA")

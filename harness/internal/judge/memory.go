@@ -213,7 +213,7 @@ var makers = []struct {
 	noun, verb string
 }{
 	{regexp.MustCompile(`^(raw|concat|int)string.*|^slice(byte|rune)tostring$|^gostring.*`), "Go string", "made"},
-	{regexp.MustCompile(`^(rawbyteslice|stringtoslicebyte|concatbytes?.*|gobytes|(bytealg_)?MakeNoZero)$`), "Go []byte", "made"},
+	{regexp.MustCompile(`^(rawbyteslice|stringtoslicebyte|concatbyte.*|gobytes|.*MakeNoZero)$`), "Go []byte", "made"},
 	{regexp.MustCompile(`^(reflect_)?growslice.*`), "Go slice", "grown"},
 	{regexp.MustCompile(`^makeslice.*|^rawruneslice$|^stringtoslicerune$`), "Go slice", "made"},
 	{regexp.MustCompile(`^newarray$|^(reflect_)?unsafe_NewArray$`), "Go array", "made"},
@@ -243,7 +243,7 @@ func parseGoObject(stack []valgrind.Frame) goObject {
 	return o
 }
 
-// isAllocator says whether a function above an allocation in the stack is the runtime's or belongs to what compiled code
+// isAllocator says whether a function in the stack of an allocation is the runtime's or belongs to what compiled code
 // and the standard library reach it by.
 func isAllocator(function string) bool {
 	switch pkg := goPackage(function); {

@@ -32,7 +32,8 @@ func made(functions ...string) []valgrind.Frame {
 
 // Each case is what memcheck 3.19 said about a planted bug.
 func TestGoMemory(t *testing.T) {
-	swept := []valgrind.Frame{goRequestFrame, goFreeFrame, goSweepFrame, at(36, "runtime.gcStart", "/usr/local/go/src/runtime/mgc.go", 1)}
+	swept := []valgrind.Frame{goRequestFrame, goFreeFrame, goSweepFrame,
+		at(36, "runtime.gcStart", "/usr/local/go/src/runtime/mgc.go", 1)}
 	byC := []valgrind.Frame{vgFree, dfree, testA}
 	const collected, past, before = " in Go memory that the garbage collector has freed", " past the end of Go memory",
 		" before the beginning of Go memory"
@@ -71,7 +72,8 @@ func TestGoMemory(t *testing.T) {
 			labelled("Address 0x2be2f4a70334 is 0 bytes after a block of size 100 alloc'd", made("runtime.makeslice")...)},
 			past, []string{"0 bytes after a Go slice of 100 bytes made at"}, "C.CString"},
 		{"after a large slice that grew", "InvalidWrite", "Invalid write of size 1", []valgrind.Section{
-			labelled("Address 0x2be2f4a70334 is 1,000 bytes after a block of size 100,000 alloc'd", made("runtime.growslice")...)},
+			labelled("Address 0x2be2f4a70334 is 1,000 bytes after a block of size 100,000 alloc'd",
+				made("runtime.growslice")...)},
 			past, []string{"1000 bytes after a Go slice of 100000 bytes grown at"}, "length"},
 		{"after a string", "InvalidRead", "Invalid read of size 1", []valgrind.Section{
 			labelled("Address 0x2be2f4b0a058 is 0 bytes after a recently re-allocated block of size 88 alloc'd",
@@ -84,7 +86,8 @@ func TestGoMemory(t *testing.T) {
 			labelled("Address 0x2be2f4b0a058 is 1 bytes before a block of size 64 alloc'd", made("runtime.makeslice")...)},
 			before, []string{"1 byte before a Go slice of 64 bytes made at"}, "negative"},
 		{"the runtime's own", "InvalidRead", "Invalid read of size 1", []valgrind.Section{
-			labelled("Address 0x2be2f4b0a058 is 64 bytes after a block of size 64 alloc'd", made("internal/runtime/maps.newTable")...)},
+			labelled("Address 0x2be2f4b0a058 is 64 bytes after a block of size 64 alloc'd",
+				made("internal/runtime/maps.newTable")...)},
 			past, []string{"64 bytes after a part of a Go map of 64 bytes made at"}, "length"},
 		{"given to free", "MismatchedFree", "Mismatched free() / delete / delete []", []valgrind.Section{
 			labelled("Address 0x2be2f4a70630 is 0 bytes inside a block of size 100 alloc'd", made("runtime.makeslice")...)},
@@ -92,7 +95,8 @@ func TestGoMemory(t *testing.T) {
 		{"used after C freed it", "InvalidRead", "Invalid read of size 1", []valgrind.Section{
 			labelled("Address 0x2be2f4a70630 is 0 bytes inside a block of size 100 free'd", byC...),
 			labelled("Block was alloc'd at", made("runtime.makeslice")...)},
-			"", []string{"0 bytes inside a Go slice of 100 bytes that C code freed at", "that was made at"}, "gave memory to free"},
+			"", []string{"0 bytes inside a Go slice of 100 bytes that C code freed at", "that was made at"},
+			"gave memory to free"},
 		{"C's memory", "InvalidRead", "Invalid read of size 1", []valgrind.Section{
 			labelled("Address 0x4a42398 is 0 bytes inside a block of size 8 free'd", byC...),
 			labelled("Block was alloc'd at", libc, testA)},
@@ -135,7 +139,8 @@ func TestGoMemoryWithAllFrames(t *testing.T) {
 	r := newReport().plan("TestA")
 	r.begin("TestA")
 	r.error("InvalidRead", stack(peek, asmcgo, cgocall, goFree, testA),
-		labelled("Address 0x2be2f4b34050 is 1 bytes inside a block of size 45 free'd", goRequestFrame, goFreeFrame, goSweepFrame),
+		labelled("Address 0x2be2f4b34050 is 1 bytes inside a block of size 45 free'd",
+			goRequestFrame, goFreeFrame, goSweepFrame),
 		labelled("Block was alloc'd at", made("runtime.slicebytetostring")...))
 	r.end("TestA", "pass")
 	r.done(0)
@@ -152,20 +157,22 @@ func TestGoMemoryWithAllFrames(t *testing.T) {
 		return out
 	}
 	const label = "# 1 byte inside a Go string of 45 bytes, freed by the Go garbage collector, that was made at"
-	if diff := cmp.Diff([]string{"# ", "peek", "p.Free", "p.TestA", label, "p.Free", "p.TestA"}, functions(false)); diff != "" {
+	want := []string{"# ", "peek", "p.Free", "p.TestA", label, "p.Free", "p.TestA"}
+	if diff := cmp.Diff(want, functions(false)); diff != "" {
 		t.Error(diff)
 	}
-	want := []string{"# ", "peek", "runtime.asmcgocall", "runtime.cgocall", "p.Free", "p.TestA",
+	want = []string{"# ", "peek", "runtime.asmcgocall", "runtime.cgocall", "p.Free", "p.TestA",
 		label, "runtime.valgrindClientRequest", "runtime.valgrindMalloc", "runtime.cgogrindObject", "runtime.mallocgc",
 		"runtime.slicebytetostring", "p.Free", "p.TestA", "testing.tRunner", "runtime.goexit",
-		"# its memory was taken back at", "runtime.valgrindClientRequest", "runtime.valgrindFree", "runtime.(*sweepLocked).sweep"}
+		"# its memory was taken back at", "runtime.valgrindClientRequest", "runtime.valgrindFree",
+		"runtime.(*sweepLocked).sweep"}
 	if diff := cmp.Diff(want, functions(true)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// Whether the span of a collected object was given back or not, and in which frames the runtime did it, changes from run
-// to run: an asynchronous thread of C has no other code under test in its stacks.
+// Whether the span of a collected object was given back or not, and in which frames the runtime did it, changes from
+// run to run: an asynchronous thread of C has no other code under test in its stacks.
 func TestFingerprintOfCollectedMemory(t *testing.T) {
 	fingerprint := func(sections ...valgrind.Section) string {
 		r := newReport().plan("TestA")
@@ -179,9 +186,11 @@ func TestFingerprintOfCollectedMemory(t *testing.T) {
 		}
 		return f.Fingerprint
 	}
-	kept := fingerprint(labelled("Address 0x1f4b34050 is 1 bytes inside a block of size 45 alloc'd", made("runtime.makeslice")...))
+	kept := fingerprint(
+		labelled("Address 0x1f4b34050 is 1 bytes inside a block of size 45 alloc'd", made("runtime.makeslice")...))
 	gone := fingerprint(
-		labelled("Address 0x1f4b34050 is 1 bytes inside a block of size 45 free'd", goRequestFrame, goFreeFrame, goSweepFrame, testB),
+		labelled("Address 0x1f4b34050 is 1 bytes inside a block of size 45 free'd",
+			goRequestFrame, goFreeFrame, goSweepFrame, testB),
 		labelled("Block was alloc'd at", made("runtime.makeslice")...))
 	other := fingerprint(labelled("Address 0x1f4b34050 is 1 bytes inside a block of size 45 alloc'd",
 		made("runtime.mallocgcSmallNoscan", "runtime.makeslice64")...))

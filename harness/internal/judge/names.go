@@ -9,7 +9,7 @@ import (
 	"github.com/cgogrind/cgogrind/valgrind"
 )
 
-// symbols opens the test binary's own debugging information, once; nil if it has none that can be read.
+// symbolTable opens the test binary's own debugging information, once; nil if it has none that can be read.
 func (j *Judge) symbolTable() *symbols.Table {
 	if !j.symbolsTried {
 		j.symbolsTried = true
@@ -62,8 +62,8 @@ func (p *Process) namedStack(stack []valgrind.Frame, t *symbols.Table, bias uint
 	return out
 }
 
-// expanded puts the chain that the debugging information gives for an address in the place of valgrind's frames for it, if
-// they differ. A function that calls itself may have the address several times.
+// expanded puts the chain that the debugging information gives for an address in the place of valgrind's frames for it,
+// if they differ. A function that calls itself may have the address several times.
 func expanded(group []valgrind.Frame, chain []symbols.Frame) []valgrind.Frame {
 	if len(chain) == 0 {
 		return group

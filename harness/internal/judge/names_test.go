@@ -13,16 +13,20 @@ func TestExpanded(t *testing.T) {
 	frame := func(function, file string, line int) valgrind.Frame {
 		return at(7, function, file, line)
 	}
-	helper := []symbols.Frame{{Function: "clamp", File: "/src/m/p/p.h", Line: 4}, {Function: "scale", File: "/src/m/p/p.c", Line: 9}}
+	helper := []symbols.Frame{
+		{Function: "clamp", File: "/src/m/p/p.h", Line: 4}, {Function: "scale", File: "/src/m/p/p.c", Line: 9},
+	}
 	for _, c := range []struct {
 		name  string
 		group []valgrind.Frame
 		chain []symbols.Frame
 		want  []valgrind.Frame // nil: as they were
 	}{
-		{name: "right", group: []valgrind.Frame{frame("clamp", "/src/m/p/p.h", 4), frame("scale", "/src/m/p/p.c", 9)}, chain: helper},
+		{name: "right",
+			group: []valgrind.Frame{frame("clamp", "/src/m/p/p.h", 4), frame("scale", "/src/m/p/p.c", 9)}, chain: helper},
 		{name: "right, with what the linker adds to names",
-			group: []valgrind.Frame{frame("clamp", "/src/m/p/p.h", 4), frame("scale.constprop.0", "/src/m/p/p.c", 9)}, chain: helper},
+			group: []valgrind.Frame{frame("clamp", "/src/m/p/p.h", 4), frame("scale.constprop.0", "/src/m/p/p.c", 9)},
+			chain: helper},
 		{name: "an assembler function", group: []valgrind.Frame{asmcgo},
 			chain: []symbols.Frame{{Function: "runtime.asmcgocall", File: "/usr/local/go/src/runtime/asm_amd64.s", Line: 923}}},
 		{name: "cgo's wrapper", group: []valgrind.Frame{cgoStub},
@@ -46,8 +50,9 @@ func TestExpanded(t *testing.T) {
 				frame("clamp", "/src/m/p/p.h", 4), frame("scale", "/src/m/p/p.c", 9)}},
 		{name: "one inlined in itself",
 			group: []valgrind.Frame{frame("scale", "/src/m/p/p.c", 4), frame("scale", "/src/m/p/p.c", 4)},
-			chain: []symbols.Frame{{Function: "scale", File: "/src/m/p/p.c", Line: 4}, {Function: "scale", File: "/src/m/p/p.c", Line: 9}},
-			want:  []valgrind.Frame{frame("scale", "/src/m/p/p.c", 4), frame("scale", "/src/m/p/p.c", 9)}},
+			chain: []symbols.Frame{
+				{Function: "scale", File: "/src/m/p/p.c", Line: 4}, {Function: "scale", File: "/src/m/p/p.c", Line: 9}},
+			want: []valgrind.Frame{frame("scale", "/src/m/p/p.c", 4), frame("scale", "/src/m/p/p.c", 9)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			want := c.want

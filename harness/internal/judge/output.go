@@ -17,7 +17,8 @@ type Output struct {
 	current string
 	tails   map[string]*tail
 	panics  string          // the first line of a panic, fatal error or signal
-	dumped  int             // lines kept since then
+	dumped  int             // lines since then
+	dump    []string        // the first of those
 	failed  map[string]bool // tests with a "--- FAIL" line
 }
 
@@ -26,7 +27,8 @@ const (
 	maxTailLines = 100
 	maxTailBytes = 16 << 10
 	maxLine      = 64 << 10
-	maxDump      = 40 // lines of a goroutine dump: it begins with the goroutine that matters
+	maxDump      = 40  // lines of a goroutine dump: it begins with the goroutine that matters
+	maxStack     = 400 // lines of a goroutine dump in which to look for a stack
 )
 
 var (
@@ -72,7 +74,7 @@ func (o *Output) line(s string) {
 	s, framed := strings.CutPrefix(s, marker)
 	s = strings.TrimSuffix(s, "\r")
 	if framed {
-		o.panics, o.dumped = "", 0 // the process went on
+		o.panics, o.dumped, o.dump = "", 0, nil // the process went on
 		if m := updateLine.FindStringSubmatch(s); m != nil {
 			o.current = m[2]
 			if m[1] == "NAME" {
@@ -104,7 +106,9 @@ func (o *Output) line(s string) {
 		return
 	}
 	if o.panics != "" {
-		o.dumped++
+		if o.dumped++; o.dumped <= maxStack {
+			o.dump = append(o.dump, s)
+		}
 	}
 	switch {
 	case o.dumped <= maxDump:

@@ -256,14 +256,23 @@ func (p *Process) error(e *valgrind.Error) {
 		}
 		p.leaks[key] = r
 	}
-	p.records = append(p.records, r)
-	for _, t := range r.tests {
-		t.records = append(t.records, r)
-	}
+	p.addRecord(r)
+	p.announce(r)
+}
+
+// announce says once what was found.
+func (p *Process) announce(r *record) {
 	text := fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.blame), strings.Join(r.names(), " or "))
 	if !p.told[text] {
 		p.told[text] = true
 		p.judge.progress(text)
+	}
+}
+
+func (p *Process) addRecord(r *record) {
+	p.records = append(p.records, r)
+	for _, t := range r.tests {
+		t.records = append(t.records, r)
 	}
 }
 

@@ -32,6 +32,7 @@ func (p *Process) settle() {
 	}
 	p.settled = true
 	p.output.Close()
+	p.addCgoCheck()
 	p.dropIdleNodes()
 	p.dropLeaksOfUnfinished()
 	p.resolveFolds()
@@ -280,12 +281,20 @@ func (p *Process) findingsOf(t *test) (found, doubt string) {
 		}
 	}
 	if len(sure) > 0 {
-		found = "memcheck found " + few(sure)
+		found = whoFound(sure) + few(sure)
 	}
 	if len(unsure) > 0 {
 		doubt = few(unsure)
 	}
 	return found, doubt
+}
+
+// whoFound begins a sentence about findings.
+func whoFound(findings []string) string {
+	if slices.ContainsFunc(findings, func(f string) bool { return strings.HasPrefix(f, string(cgoCheck)) }) {
+		return "found "
+	}
+	return "memcheck found "
 }
 
 // asExpected says what a test that passes was expected to cause, and did.
@@ -430,7 +439,7 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 		}
 	}
 	for name, f := range found {
-		add(name, result.Fail, "memcheck found "+few(f))
+		add(name, result.Fail, whoFound(f)+few(f))
 	}
 	for _, f := range p.outsideFolds {
 		add(f.outside, result.Inconclusive, fmt.Sprintf("memcheck counted %s of a kind that it had reported before",

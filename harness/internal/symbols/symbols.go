@@ -28,8 +28,7 @@ type Table struct {
 	data        *dwarf.Data
 	relocatable bool
 	addresses   map[string]uint64 // of functions, by symbol
-	units       []*unit
-	ranges      []unitRange // sorted
+	ranges      []unitRange       // sorted
 	names       map[dwarf.Offset]string
 	frames      map[uint64][]Frame // what was looked up before
 }
@@ -150,8 +149,8 @@ func (t *Table) Bias(symbol string, address uint64) (bias uint64, ok bool) {
 	return address - link, true
 }
 
-// Frames returns the functions that run at an address of the program's file, the innermost inlined one first. It returns
-// none if the debugging information does not cover the address, is damaged there, or belongs to another language.
+// Frames returns the functions that run at an address of the program's file, the innermost inlined one first. It
+// returns none if the debugging information does not cover the address, is damaged there, or is another language's.
 func (t *Table) Frames(pc uint64) []Frame {
 	if f, ok := t.frames[pc]; ok {
 		return f
