@@ -54,7 +54,7 @@ type Config struct {
 	CgoCheck2 bool
 
 	Valgrind  string // valgrind's path; looked up in PATH if empty
-	AllFrames bool   // show the frames between C and Go code, too
+	AllFrames bool   // show the frames between C and Go code and of Go's runtime, too
 	Verbose   bool   // hand on what the tests print, as progress
 	KeepWork  bool   // leave the temporary folder, and say where it is
 

@@ -71,7 +71,7 @@ environment, which tells them that they run 10 to 50 times slower.
 	fs.StringVar(&f.format, "format", "text", "what to print on standard output: `text` or json, the result stream")
 	fs.StringVar(&f.stream, "stream", "", "write the result stream to `FILE`, too")
 	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")
-	fs.BoolVar(&f.allFrames, "all-frames", false, "show the frames between C and Go code in stacks, too")
+	fs.BoolVar(&f.allFrames, "all-frames", false, "show all frames in stacks: those between C and Go code and those of Go's runtime, too")
 	fs.BoolVar(&f.keepWork, "keep-work", false, "keep the temporary folder with binaries and memcheck's reports")
 	fs.IntVar(&f.gcStress, "gc-stress", 0, "collect garbage after every `N` calls to C, so that C code that keeps a "+
 		"Go pointer\npast its call is caught every time; 1 finds most and is slow")

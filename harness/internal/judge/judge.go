@@ -23,7 +23,7 @@ type Config struct {
 	GOROOT     string
 	Binary     string   // the test binary's path, as memcheck reports it
 	Token      string   // of the run's marks; a mark with another one is not obeyed
-	AllFrames  bool     // show the frames between C and Go code, too
+	AllFrames  bool     // show the frames between C and Go code and of Go's runtime, too
 	ReproFlags []string // flags of cgogrind test that a command to run a test again needs: -tags, …
 }
 
