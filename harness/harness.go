@@ -53,6 +53,8 @@ type Config struct {
 	// CgoCheck2 checks every write of a Go pointer, with GOEXPERIMENT=cgocheck2.
 	CgoCheck2 bool
 
+	// Runtime is the Go runtime to build against; Instrumented if empty.
+	Runtime   result.Runtime
 	Valgrind  string // valgrind's path; looked up in PATH if empty
 	AllFrames bool   // show the frames between C and Go code and of Go's runtime, too
 	Verbose   bool   // hand on what the tests print, as progress
@@ -80,6 +82,9 @@ func Run(ctx context.Context, cfg Config, h result.Handler) (result.ExitCode, er
 	}
 	if cfg.Timeout == 0 {
 		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.Runtime == "" {
+		cfg.Runtime = result.Instrumented
 	}
 	if cfg.Dir == "" {
 		wd, err := os.Getwd()
@@ -131,7 +136,7 @@ func (r *run) do(ctx context.Context) (result.ExitCode, error) {
 	rand.Read(id) // never fails
 	r.emit(result.Message{Config: &result.Config{
 		RunID: hex.EncodeToString(id), Tool: r.cfg.Tool, ProtocolVersion: result.ProtocolVersion,
-		Go: r.built.GoVersion, GOROOT: r.built.GOROOT, Valgrind: r.valgrind.Version.String(), Runtime: result.Instrumented,
+		Go: r.built.GoVersion, GOROOT: r.built.GOROOT, Valgrind: r.valgrind.Version.String(), Runtime: r.cfg.Runtime,
 		Allocator: "system", Command: r.cfg.Command, Dir: r.cfg.Dir,
 	}})
 	var named []judge.Named
@@ -190,7 +195,7 @@ func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
 	}
 	r.built, err = build.Build(ctx, build.Config{
 		Patterns: r.cfg.Patterns, Dir: r.cfg.Dir, Env: r.cfg.Env, Tags: r.cfg.Tags, Flags: r.cfg.BuildFlags,
-		Experiments: experiments, Runtime: result.Instrumented, OutDir: bin, CacheDir: cacheDir(r.work.path),
+		Experiments: experiments, Runtime: r.cfg.Runtime, OutDir: bin, CacheDir: cacheDir(r.work.path),
 		Progress: r.cfg.Notes,
 	})
 	if err != nil {

@@ -95,6 +95,9 @@ func (r *run) reproFlags() []string {
 	if len(r.cfg.Tags) > 0 {
 		flags = append(flags, "-tags="+strings.Join(r.cfg.Tags, ","))
 	}
+	if r.cfg.Runtime == result.Stock {
+		flags = append(flags, "--runtime=stock")
+	}
 	if r.cfg.GCStress > 0 {
 		flags = append(flags, "--gc-stress="+strconv.Itoa(r.cfg.GCStress))
 	}

@@ -38,6 +38,8 @@ type Config struct {
 	OutDir      string         // where the binaries go; it must exist
 	CacheDir    string         // where the instrumented runtime is kept from one run to the next
 	Progress    io.Writer      // one line for each slow step, for people; may be nil
+
+	listOnly bool // no overlay: nothing will be built
 }
 
 // Result is what was built.
@@ -97,7 +99,7 @@ func Build(ctx context.Context, cfg Config) (*Result, error) {
 // LibraryTags are the build tags that the packages want for the C libraries that are installed, as go-ceph wants the name
 // of Ceph's release.
 func LibraryTags(ctx context.Context, cfg Config) ([]string, error) {
-	cfg.Runtime = result.Stock
+	cfg.listOnly = true
 	b, err := newBuilder(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -171,8 +173,12 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 		experiments = strings.Split(e, ",")
 	}
 	experiments = append(experiments, cfg.Experiments...)
-	if cfg.Runtime == result.Instrumented {
-		ov, err := goruntime.Make(goruntime.Toolchain{
+	if !cfg.listOnly {
+		make := goruntime.Make
+		if cfg.Runtime == result.Stock {
+			make = goruntime.MakeStock
+		}
+		ov, err := make(goruntime.Toolchain{
 			GOROOT: b.res.GOROOT, Version: b.goEnv.GOVERSION, GOARCH: b.goEnv.GOARCH,
 		}, cfg.CacheDir)
 		if err != nil {
@@ -346,7 +352,7 @@ func (b *builder) addHooks(pkg *Package, p *listed) {
 	case slices.Contains(p.XTestImports, ginkgoModule):
 		clause = p.Name + "_test"
 	}
-	if clause == "" || b.cfg.Runtime != result.Instrumented {
+	if clause == "" {
 		return
 	}
 	if rel, err := filepath.Rel(b.goEnv.GOMODCACHE, p.Dir); err == nil && filepath.IsLocal(rel) {

@@ -23,6 +23,7 @@ import (
 // testFlags are the flags of cgogrind test.
 type testFlags struct {
 	format, stream, valgrind  string
+	runtime                   string
 	allFrames, keepWork       bool
 	verbose, short            bool
 	run, skip, tags, mod      string
@@ -71,6 +72,8 @@ environment, which tells them that they run 10 to 50 times slower.
 	fs.StringVar(&f.format, "format", "text", "what to print on standard output: `text` or json, the result stream")
 	fs.StringVar(&f.stream, "stream", "", "write the result stream to `FILE`, too")
 	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")
+	fs.StringVar(&f.runtime, "runtime", string(result.Instrumented), "the Go `RUNTIME` to build against: instrumented, or stock, "+
+		"with which\nmemcheck reports many false errors, and stacks end where Go calls C")
 	fs.BoolVar(&f.allFrames, "all-frames", false, "show all frames in stacks: those between C and Go code and those of Go's runtime, too")
 	fs.BoolVar(&f.keepWork, "keep-work", false, "keep the temporary folder with binaries and memcheck's reports")
 	fs.IntVar(&f.gcStress, "gc-stress", 0, "collect garbage after every `N` calls to C, so that C code that keeps a "+
@@ -92,6 +95,7 @@ environment, which tells them that they run 10 to 50 times slower.
 	fs.StringVar(&f.ldflags, "ldflags", "", "`FLAGS` for the linker")
 	fs.StringVar(&f.gcflags, "gcflags", "", "`FLAGS` for the compiler")
 	complete(cmd, "format", "text", "json")
+	complete(cmd, "runtime", string(result.Instrumented), string(result.Stock))
 	complete(cmd, "mod", "readonly", "vendor", "mod")
 	return cmd
 }
@@ -113,6 +117,15 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	}
 	if f.timeout == 0 {
 		cfg.Timeout = -1
+	}
+	switch cfg.Runtime = result.Runtime(f.runtime); cfg.Runtime {
+	case result.Instrumented:
+	case result.Stock:
+		if f.gcStress != 0 {
+			return usagef("--gc-stress needs the instrumented runtime")
+		}
+	default:
+		return usagef("--runtime=%s: it is instrumented or stock", f.runtime)
 	}
 	switch {
 	case f.timeout < 0:

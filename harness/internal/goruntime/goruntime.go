@@ -64,14 +64,26 @@ func Make(tc Toolchain, cacheDir string) (*Overlay, error) {
 		return nil, fmt.Errorf("%s: %w: it needs Go 1.25, 1.26 or 1.27; GOTOOLCHAIN chooses one, and --runtime=stock goes"+
 			" on without", tc.Version, ErrUnsupported)
 	}
-	tree := &tree{tc: tc, files: map[string]*source{}}
 	ov := &Overlay{Replace: map[string]string{}, Tags: []string{"valgrind"}}
 	if strings.HasPrefix(tc.Version, "go1.27") {
 		// Compiled code calls size-specialised allocators directly, past every hook in mallocgc.
 		ov.Experiments = append(ov.Experiments, "nosizespecializedmalloc")
 	}
+	return ov, ov.make(tc, cacheDir, false)
+}
+
+// MakeStock writes an overlay that leaves the runtime as it is and only marks where each test begins and ends, for
+// whatever version of Go that fits.
+func MakeStock(tc Toolchain, cacheDir string) (*Overlay, error) {
+	ov := &Overlay{Replace: map[string]string{}}
+	return ov, ov.make(tc, cacheDir, true)
+}
+
+// make applies the transformations and stores the result.
+func (ov *Overlay) make(tc Toolchain, cacheDir string, stock bool) error {
+	tree := &tree{tc: tc, stock: stock, files: map[string]*source{}}
 	for _, t := range transformations {
-		if len(t.arch) > 0 && !slices.Contains(t.arch, tc.GOARCH) {
+		if len(t.arch) > 0 && !slices.Contains(t.arch, tc.GOARCH) || stock && !t.stock {
 			continue
 		}
 		tree.current = t.Name
@@ -80,14 +92,14 @@ func Make(tc Toolchain, cacheDir string) (*Overlay, error) {
 			continue
 		}
 		if err := t.apply(tree); err != nil {
-			return nil, err
+			return err
 		}
 		ov.Applied = append(ov.Applied, t.Name)
 	}
 	if err := tree.write(cacheDir, ov); err != nil {
-		return nil, fmt.Errorf("writing the instrumented runtime: %w", err)
+		return fmt.Errorf("writing the overlay of the runtime: %w", err)
 	}
-	return ov, nil
+	return nil
 }
 
 func supported(version string) bool {
@@ -102,6 +114,7 @@ func supported(version string) bool {
 // tree is the sources of a toolchain, as far as they were touched.
 type tree struct {
 	tc      Toolchain
+	stock   bool
 	current string // the transformation at work
 	files   map[string]*source
 }

@@ -12,6 +12,8 @@ type transformation struct {
 	// Why says which false error or blind spot it removes.
 	Why  string
 	arch []string // empty for all
+	// stock is whether it is made with the stock runtime, too.
+	stock bool
 	// unneeded is whether this version of Go has mended the defect itself, so that nothing is to be done. It is nil for
 	// what is no defect of Go's: what cgogrind adds, and what is right outside memcheck.
 	unneeded func(*tree) bool
@@ -267,7 +269,8 @@ var transformations = []transformation{
 		},
 	},
 	{
-		Name: "threads",
+		Name:  "threads",
+		stock: true,
 		Why: "For a thread with a stack from Go's heap valgrind takes the heap below that stack for the thread's: moves " +
 			"between goroutine stacks look like calls and returns, and repaint the heap. Threads of the C library are none.",
 		apply: func(t *tree) error {
@@ -283,8 +286,9 @@ var transformations = []transformation{
 		},
 	},
 	{
-		Name: "test marks",
-		Why:  "The stream has to say which test runs.",
+		Name:  "test marks",
+		Why:   "The stream has to say which test runs.",
+		stock: true,
 		apply: func(t *tree) error {
 			if err := t.editGo("testing/testing.go", func(g *goFile) {
 				g.field("common", "name", "cgogrindID uint32")
@@ -312,7 +316,11 @@ var transformations = []transformation{
 			}); err != nil {
 				return err
 			}
-			for _, f := range []string{"cgogrind.go", "cgogrind.s"} {
+			files := []string{"cgogrind.go", "cgogrind_runtime.go", "cgogrind.s"}
+			if t.stock {
+				files = []string{"cgogrind.go", "cgogrind_stock.go", "cgogrind_stock_" + t.tc.GOARCH + ".s"}
+			}
+			for _, f := range files {
 				if err := t.add("testing/"+f, file("testing/"+f)); err != nil {
 					return err
 				}
