@@ -67,8 +67,6 @@ var bugs = []bug{
 // stressed are the packages whose tests run with a collection after every call to C.
 var stressed = []string{"kept"}
 
-func (b bug) importPath() string { return "example.org/matrix/" + b.pkg }
-
 func (b bug) tests() []string { return []string{"Test" + b.name + "First", "Test" + b.name + "Second"} }
 
 // outcome is what a run found and decided, without what differs from run to run.
