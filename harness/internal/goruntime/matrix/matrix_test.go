@@ -219,12 +219,13 @@ func run(t *testing.T, v variant) *outcome {
 				patterns = append(patterns, "./"+pkg)
 			}
 		}
+		every := 0
 		if stress {
-			env = append(env, "CGOGRIND_GC_STRESS=1")
+			every = 1
 		}
 		notes := new(strings.Builder)
 		code, err := harness.Run(t.Context(), harness.Config{
-			Patterns: patterns, Dir: dir, Env: env, Valgrind: v.valgrind, Notes: notes,
+			Patterns: patterns, Dir: dir, Env: env, Valgrind: v.valgrind, GCStress: every, Notes: notes,
 		}, o)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, notes)
