@@ -62,7 +62,6 @@ type Package struct {
 	ModuleDir  string
 	Binary     string // the test binary; empty if the package has no tests
 	HasCgo     bool   // cgo code in the package's own closure, other than the standard library's
-	Ginkgo     bool   // its tests use Ginkgo v2, and the hooks for it were added
 }
 
 // ginkgoModule is the import path of the Ginkgo version that the hooks are written for.
@@ -326,7 +325,7 @@ func (b *builder) list(ctx context.Context) error {
 		}
 		if len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 {
 			pkg.Binary = p.Name + ".test" // its path comes with the build
-			b.addHooks(&pkg, p)
+			b.addHooks(p)
 		}
 		b.res.Packages = append(b.res.Packages, pkg)
 	}
@@ -344,7 +343,7 @@ func (b *builder) list(ctx context.Context) error {
 }
 
 // addHooks adds the hooks for Ginkgo to a package whose tests use it.
-func (b *builder) addHooks(pkg *Package, p *listed) {
+func (b *builder) addHooks(p *listed) {
 	clause := ""
 	switch {
 	case slices.Contains(p.TestImports, ginkgoModule):
@@ -358,7 +357,6 @@ func (b *builder) addHooks(pkg *Package, p *listed) {
 	if rel, err := filepath.Rel(b.goEnv.GOMODCACHE, p.Dir); err == nil && filepath.IsLocal(rel) {
 		return // the go command refuses overlays there
 	}
-	pkg.Ginkgo = true
 	b.hooks[p.Dir] = clause
 }
 
