@@ -1,29 +1,20 @@
 package cli
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/cgogrind/cgogrind/harness"
-	"github.com/cgogrind/cgogrind/harness/internal/report/text"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
 // testFlags are the flags of cgogrind test.
 type testFlags struct {
-	format, stream, valgrind  string
-	runtime                   string
+	outputs                   outputFlags
+	valgrind, runtime         string
 	allFrames, keepWork       bool
 	verbose, short            bool
 	run, skip, tags, mod      string
@@ -69,8 +60,7 @@ environment, which tells them that they run 10 to 50 times slower.
 	}
 	fs := cmd.Flags()
 	fs.SortFlags = false
-	fs.StringVar(&f.format, "format", "text", "what to print on standard output: `text` or json, the result stream")
-	fs.StringVar(&f.stream, "stream", "", "write the result stream to `FILE`, too")
+	f.outputs.add(cmd)
 	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")
 	fs.StringVar(&f.runtime, "runtime", string(result.Instrumented), "the Go `RUNTIME` to build against: instrumented, or stock, "+
 		"with which\nmemcheck reports many false errors, and stacks end where Go calls C")
@@ -94,7 +84,6 @@ environment, which tells them that they run 10 to 50 times slower.
 	fs.StringVar(&f.modfile, "modfile", "", "another `FILE` in the place of go.mod")
 	fs.StringVar(&f.ldflags, "ldflags", "", "`FLAGS` for the linker")
 	fs.StringVar(&f.gcflags, "gcflags", "", "`FLAGS` for the compiler")
-	complete(cmd, "format", "text", "json")
 	complete(cmd, "runtime", string(result.Instrumented), string(result.Stock))
 	complete(cmd, "mod", "readonly", "vendor", "mod")
 	return cmd
@@ -160,116 +149,11 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	}
 	cfg.TestFlags = append(cfg.TestFlags, f.testArgs...)
 
-	var outs handlers
-	progress := text.Options{Progress: a.Stderr, ProgressWidth: a.width(a.Stderr), Color: a.color()}
-	if f.verbose {
-		progress.ProgressWidth = 0 // many lines, to be kept
+	outs, err := a.open(f.outputs, f.verbose)
+	if err != nil {
+		return err
 	}
-	switch f.format {
-	case "text":
-		outs = append(outs, text.New(a.Stdout, progress))
-	case "json":
-		outs = append(outs, result.NewEncoder(a.Stdout), text.New(io.Discard, progress))
-	default:
-		return usagef("--format=%s is not known: text and json are", f.format)
-	}
-	if f.stream != "" {
-		if err := checkWritable(f.stream); err != nil {
-			return usagef("--stream: %v", err)
-		}
-		s := &streamFile{name: f.stream}
-		defer s.close()
-		outs = append(outs, s)
-	}
-
-	var err error
+	defer outs.close()
 	a.code, err = harness.Run(cmd.Context(), cfg, outs)
 	return err
-}
-
-// handlers hands each message to several.
-type handlers []result.Handler
-
-func (hs handlers) Handle(ctx context.Context, m result.Message) error {
-	for _, h := range hs {
-		if err := h.Handle(ctx, m); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// streamFile is a Handler that writes the result stream to a file. It makes the file with the first message, so that a
-// run that does not start leaves none.
-type streamFile struct {
-	name string
-	file *os.File
-	enc  *result.Encoder
-}
-
-func (s *streamFile) Handle(ctx context.Context, m result.Message) error {
-	if s.file == nil {
-		f, err := os.Create(s.name)
-		if err != nil {
-			return fmt.Errorf("writing the result stream: %w", err)
-		}
-		s.file, s.enc = f, result.NewEncoder(f)
-	}
-	if err := s.enc.Handle(ctx, m); err != nil {
-		return err
-	}
-	if m.Summary != nil { // the last one: what cannot be stored shows now
-		f := s.file
-		s.file = nil
-		if err := f.Close(); err != nil {
-			return fmt.Errorf("writing the result stream: %w", err)
-		}
-	}
-	return nil
-}
-
-// close ends a stream that has no summary; a reader sees that it is truncated.
-func (s *streamFile) close() {
-	if s.file != nil {
-		_ = s.file.Close()
-	}
-}
-
-// checkWritable fails if a file could not be written later. It changes nothing.
-func checkWritable(name string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
-	if err == nil {
-		return f.Close()
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	probe, err := os.CreateTemp(filepath.Dir(name), ".cgogrind-*")
-	if err != nil {
-		return fmt.Errorf("%s cannot be made: %w", name, errors.Unwrap(err))
-	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
-}
-
-// color says whether standard output is a terminal whose user wants colours: https://no-color.org.
-func (a *app) color() bool {
-	for _, kv := range a.Env {
-		if v, ok := strings.CutPrefix(kv, "NO_COLOR="); ok && v != "" || kv == "TERM=dumb" {
-			return false
-		}
-	}
-	return a.width(a.Stdout) > 0
-}
-
-// width is a terminal's number of columns, 0 for what is none.
-func (a *app) width(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 80
-	}
-	return width
 }

@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/cgogrind/cgogrind/harness/internal/report/text"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// outputFlags say what a command makes of the result messages.
+type outputFlags struct {
+	format string
+	files  []fileFlag
+}
+
+// fileFlag is a flag that names a file to write beside standard output.
+type fileFlag struct {
+	flag string
+	name string // the file's; empty if it is not to be written
+}
+
+// A format is one way to write result messages.
+type format struct {
+	name string
+	help string // of the flag that writes it to a file; empty if there is no such flag
+	flag string // the flag's name; the format's if empty
+	make func(io.Writer) result.Handler
+}
+
+// formats are those that need a writer only, in the order of the help. Text, the default, is made in open.
+var formats = []format{
+	{
+		name: "json", flag: "stream", help: "write the result stream to `FILE`, too",
+		make: func(w io.Writer) result.Handler { return result.NewEncoder(w) },
+	},
+}
+
+// add adds the flags to a command.
+func (o *outputFlags) add(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	names := []string{"text"}
+	for _, f := range formats {
+		names = append(names, f.name)
+	}
+	fs.StringVar(&o.format, "format", "text",
+		"what to print on standard output, a `FORMAT`: "+strings.Join(names, ", ")+"; json is the result stream")
+	complete(cmd, "format", names...)
+	o.files = make([]fileFlag, len(formats))
+	for i, f := range formats {
+		if f.help == "" {
+			continue
+		}
+		flag := f.flag
+		if flag == "" {
+			flag = f.name
+		}
+		o.files[i].flag = flag
+		fs.StringVar(&o.files[i].name, flag, "", f.help)
+	}
+}
+
+// outputs hand each message to all that was asked for.
+type outputs struct {
+	handlers []result.Handler
+	opened   []*fileOutput
+}
+
+// open makes the outputs. With verbose, progress is many lines that are to be kept. Files are made with the first
+// message.
+func (a *app) open(o outputFlags, verbose bool) (*outputs, error) {
+	progress := text.Options{Progress: a.Stderr, ProgressWidth: a.width(a.Stderr), Color: a.color()}
+	if verbose {
+		progress.ProgressWidth = 0
+	}
+	outs := &outputs{}
+	if o.format == "text" {
+		outs.handlers = append(outs.handlers, text.New(a.Stdout, progress))
+	} else {
+		i := slices.IndexFunc(formats, func(f format) bool { return f.name == o.format })
+		if i < 0 {
+			names := []string{"text"}
+			for _, f := range formats {
+				names = append(names, f.name)
+			}
+			return nil, usagef("--format=%s is not known: %s are", o.format, strings.Join(names, ", "))
+		}
+		outs.handlers = append(outs.handlers, formats[i].make(a.Stdout), text.New(io.Discard, progress))
+	}
+	for i, f := range o.files {
+		if f.name == "" {
+			continue
+		}
+		if err := checkWritable(f.name); err != nil {
+			return nil, usagef("--%s: %v", f.flag, err)
+		}
+		file := &fileOutput{name: f.name, format: formats[i]}
+		outs.opened = append(outs.opened, file)
+		outs.handlers = append(outs.handlers, file)
+	}
+	return outs, nil
+}
+
+// Handle hands a message on.
+func (o *outputs) Handle(ctx context.Context, m result.Message) error {
+	for _, h := range o.handlers {
+		if err := h.Handle(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close ends files that got no summary; a reader sees that they are truncated.
+func (o *outputs) close() {
+	for _, f := range o.opened {
+		f.close()
+	}
+}
+
+// fileOutput is a Handler that writes a format to a file. It makes the file with the first message, so that a run that
+// does not start leaves none.
+type fileOutput struct {
+	name    string
+	format  format
+	file    *os.File
+	handler result.Handler
+}
+
+func (s *fileOutput) Handle(ctx context.Context, m result.Message) error {
+	if s.file == nil {
+		f, err := os.Create(s.name)
+		if err != nil {
+			return fmt.Errorf("writing the %s output: %w", s.format.name, err)
+		}
+		s.file, s.handler = f, s.format.make(f)
+	}
+	if err := s.handler.Handle(ctx, m); err != nil {
+		return err
+	}
+	if m.Summary != nil { // the last one: what cannot be stored shows now
+		f := s.file
+		s.file = nil
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("writing the %s output: %w", s.format.name, err)
+		}
+	}
+	return nil
+}
+
+func (s *fileOutput) close() {
+	if s.file != nil {
+		_ = s.file.Close()
+	}
+}
+
+// checkWritable fails if a file could not be written later. It changes nothing.
+func checkWritable(name string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	probe, err := os.CreateTemp(filepath.Dir(name), ".cgogrind-*")
+	if err != nil {
+		return fmt.Errorf("%s cannot be made: %w", name, errors.Unwrap(err))
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// color says whether standard output is a terminal whose user wants colours: https://no-color.org.
+func (a *app) color() bool {
+	for _, kv := range a.Env {
+		if v, ok := strings.CutPrefix(kv, "NO_COLOR="); ok && v != "" || kv == "TERM=dumb" {
+			return false
+		}
+	}
+	return a.width(a.Stdout) > 0
+}
+
+// width is a terminal's number of columns, 0 for what is none.
+func (a *app) width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 80
+	}
+	return width
+}
