@@ -7,7 +7,8 @@
 // suite's process ends.
 //
 // The package starts processes and waits for them. It does not link librados and does not connect: that is the suite's
-// part. Authentication is off and nothing is stored on disk for long, so the clusters are of no use for anything else.
+// part. Authentication is off unless it is asked for, and nothing is stored on disk for long, so the clusters are of no
+// use for anything else.
 package cluster
 
 import (
@@ -43,14 +44,20 @@ const defaultTimeout = time.Minute
 type Options struct {
 	// Timeout limits how long it may take until the cluster can be used. 0 means one minute.
 	Timeout time.Duration
+	// Keys makes a cluster of its own, whatever CEPH_CONF says, that wants a key of everybody (cephx). ConfigFile names
+	// the keyring with the key of client.admin.
+	Keys bool
 }
 
 // Cluster is a running cluster, or a pool in the one that CEPH_CONF names. It ends with Stop or with the process.
 type Cluster struct {
 	pool     string
-	lifeline io.Closer // the keeper clears away when this end of its pipe is closed
+	own      bool           // not in the cluster that CEPH_CONF names
+	lifeline io.WriteCloser // takes orders to the keeper, who clears away when this end of its pipe is closed
 
 	ready, manager, failed, ended chan struct{}
+	done                          chan struct{} // one for each order that was carried out
+	orders                        sync.Mutex    // one after the other
 
 	mu         sync.Mutex
 	configFile string
@@ -96,12 +103,21 @@ func start(ctx context.Context, options Options, ports []int) (*Cluster, error) 
 		manager:    make(chan struct{}),
 		failed:     make(chan struct{}),
 		ended:      make(chan struct{}),
+		done:       make(chan struct{}, 1),
 	}
+	if options.Keys {
+		c.configFile = ""
+	}
+	c.own = c.configFile == ""
 	programs := []string{"ceph", "rados"}
 	arguments := []string{"borrow", c.pool}
-	if c.configFile == "" {
+	if c.own {
 		programs = append(programs, "monmaptool", "ceph-mon", "ceph-mgr", "ceph-osd")
 		arguments = []string{"own", c.pool}
+		if options.Keys {
+			programs = append(programs, "ceph-authtool")
+			arguments[0] = "keyed"
+		}
 		for _, port := range ports {
 			arguments = append(arguments, strconv.Itoa(port))
 		}
@@ -208,6 +224,8 @@ func (c *Cluster) follow(reports io.Reader) {
 			close(c.ready)
 		case "manager":
 			close(c.manager)
+		case "done":
+			c.done <- struct{}{}
 		case "error":
 			c.failures = append(c.failures, rest)
 			if len(c.failures) == 1 {
@@ -284,6 +302,48 @@ func (c *Cluster) WaitForManager(ctx context.Context) error {
 		return fmt.Errorf("waiting for the manager: %w", c.failure())
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for the manager: %w; last step: %s", ctx.Err(), c.lastStep())
+	}
+}
+
+// ErrBorrowed says that the cluster is the one that CEPH_CONF names, whose daemons are not the suite's to stop.
+var ErrBorrowed = errors.New("the daemons are those of the cluster that CEPH_CONF names")
+
+// StopOSD ends the OSD and returns when its process has ended. Operations on objects wait then until it is started
+// again; what it stores is kept. StopOSD waits for the manager first. It fails with ErrBorrowed where CEPH_CONF is used.
+func (c *Cluster) StopOSD(ctx context.Context) error {
+	if err := c.order(ctx, "stop"); err != nil {
+		return fmt.Errorf("stopping the OSD: %w", err)
+	}
+	return nil
+}
+
+// StartOSD starts the OSD that StopOSD ended, and does not wait until it serves. It fails with ErrBorrowed where
+// CEPH_CONF is used.
+func (c *Cluster) StartOSD(ctx context.Context) error {
+	if err := c.order(ctx, "start"); err != nil {
+		return fmt.Errorf("starting the OSD: %w", err)
+	}
+	return nil
+}
+
+// order has the keeper do something.
+func (c *Cluster) order(ctx context.Context, order string) error {
+	if !c.own {
+		return ErrBorrowed
+	}
+	if err := c.WaitForManager(ctx); err != nil {
+		return err
+	}
+	c.orders.Lock()
+	defer c.orders.Unlock()
+	if _, err := io.WriteString(c.lifeline, order+"\n"); err != nil {
+		return err
+	}
+	select {
+	case <-c.done:
+		return nil
+	case <-c.ended:
+		return c.failure()
 	}
 }
 

@@ -2,26 +2,32 @@
 # The keeper: starts what a suite needs of Ceph, and clears it away as soon as the suite has ended, however it ended.
 #
 # Standard input is a pipe whose other end only the suite's process holds: the end of file is the order to clear away.
-# Nothing is ever written to it. Descriptor 3 is this script. On standard output the keeper reports, one line each:
+# Other orders are lines, and may be given once the manager serves: "stop" ends the OSD, which keeps what it stores, "start"
+# starts it again. Descriptor 3 is this script. On standard output the keeper reports, one line each:
 #
 #	directory PATH	the temporary directory, which holds every file
 #	step TEXT	what it does now
 #	ready		the pool can be read and written
 #	manager		the manager serves statistics
+#	done		the last order is carried out
 #	error TEXT	what went wrong; the keeper goes on holding everything, logs included, until the end of file
 #
-# Arguments: "own" POOL PORT... starts a cluster whose monitor listens on the first of these ports that it gets;
+# Arguments: "own" POOL PORT... starts a cluster whose monitor listens on the first of these ports that it gets; "keyed"
+# POOL PORT... one that wants keys of everybody, with those of its daemons and of client.admin in DIRECTORY/keyring;
 # "borrow" POOL makes a pool in the cluster that CEPH_CONF names. Exit status: 0 if nothing is left, 1 if a pool is.
 
 mode=$1 pool=$2
 shift 2
 
-dir='' monitor='' storage='' manager='' command='' watcher='' connected=''
+dir='' monitor='' storage='' manager='' command='' watcher='' connected='' keys=''
+auth=none
+[ "$mode" != keyed ] || auth=cephx
 
 say() { echo "$*" >&4; }
 
 # alive PID: whether that child of the keeper runs. A number that went to somebody else's process does not count.
 alive() {
+	[ -n "$1" ] || return 1
 	{ read -r _ _ state parent _ <"/proc/$1/stat"; } 2>/dev/null && [ "$parent" = $$ ] && [ "$state" != Z ]
 }
 
@@ -75,7 +81,7 @@ step() {
 	text=$1
 	shift
 	say "step $text"
-	"$@" >&2 4>&- &
+	"$@" >&2 3<&- 4>&- &
 	command=$!
 	while alive "$command"; do
 		for daemon in $monitor $storage $manager; do
@@ -91,7 +97,7 @@ step() {
 daemon() {
 	name=$1
 	shift
-	"$@" -f -c "$dir/ceph.conf" >>"$dir/$name.log" 2>&1 4>&- &
+	"$@" -f -c "$dir/ceph.conf" >>"$dir/$name.log" 2>&1 3<&- 4>&- &
 }
 
 # listens PID PORT: whether that process listens on that port of 127.0.0.1. Trying the port is not enough: somebody
@@ -110,9 +116,9 @@ mon host = v2:127.0.0.1:$1
 public addr = 127.0.0.1
 cluster addr = 127.0.0.1
 ms bind msgr1 = false
-auth cluster required = none
-auth service required = none
-auth client required = none
+auth cluster required = $auth
+auth service required = $auth
+auth client required = $auth
 run dir = $dir
 crash dir = $dir
 keyring = $dir/keyring
@@ -144,6 +150,8 @@ admin socket = \$name.asok
 osd objectstore = memstore
 osd crush chooseleaf type = 0
 osd class update on start = false
+# a memstore is written down when it is unmounted, which a fast shutdown leaves out
+osd fast shutdown = false
 
 [mgr]
 log file = $dir/\$name.log
@@ -162,7 +170,7 @@ start_monitor() {
 		configure "$port"
 		step "making the monitor map" monmaptool --create --fsid "$fsid" --addv a "[v2:127.0.0.1:$port]" "$dir/monmap"
 		step "making the monitor's store" \
-			ceph-mon --mkfs -i a --monmap "$dir/monmap" --mon-data "$dir/mon" -c "$dir/ceph.conf"
+			ceph-mon --mkfs -i a --monmap "$dir/monmap" --mon-data "$dir/mon" ${keys:+"--keyring=$keys"} -c "$dir/ceph.conf"
 		say "step starting the monitor on port $port"
 		daemon mon.a ceph-mon -i a --mon-data "$dir/mon"
 		monitor=$!
@@ -182,11 +190,51 @@ own() {
 	fsid=$(cat /proc/sys/kernel/random/uuid)
 	uuid=$(cat /proc/sys/kernel/random/uuid)
 	mkdir osd mgr modules
+	[ "$auth" = none ] || make_keys
 	start_monitor "$@"
 	step "registering the OSD" ceph osd new "$uuid" 0
 	step "making the OSD's store" ceph-osd --mkfs -i 0 --osd-uuid "$uuid" --osd-data "$dir/osd" -c "$dir/ceph.conf"
+	start_osd
+}
+
+# make_keys makes the keys of the daemons and of client.admin. The monitor's store takes them over.
+make_keys() {
+	keys=$dir/keyring
+	step "making the monitor's key" ceph-authtool --create-keyring "$keys" --gen-key -n mon. --cap mon 'allow *'
+	step "making the administrator's key" ceph-authtool "$keys" --gen-key -n client.admin \
+		--cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *'
+	step "making the OSD's key" ceph-authtool "$keys" --gen-key -n osd.0 \
+		--cap mon 'allow profile osd' --cap osd 'allow *' --cap mgr 'allow profile osd'
+	step "making the manager's key" ceph-authtool "$keys" --gen-key -n mgr.a \
+		--cap mon 'allow profile mgr' --cap osd 'allow *'
+}
+
+start_osd() {
 	daemon osd.0 ceph-osd -i 0 --osd-data "$dir/osd"
 	storage=$!
+}
+
+# stop_osd lets the OSD write down what it stores, but not for longer than a minute.
+stop_osd() {
+	! alive "$storage" || kill -TERM "$storage"
+	patience=1200
+	while alive "$storage"; do
+		patience=$((patience - 1))
+		[ "$patience" -gt 0 ] || kill -KILL "$storage"
+		sleep 0.05
+	done
+	storage=''
+}
+
+# obey carries out orders until the end of file.
+obey() {
+	while read -r order; do
+		case $order in
+		stop) stop_osd ;;
+		start) [ -n "$storage" ] || start_osd ;;
+		esac
+		say "done"
+	done
 }
 
 # Nothing but the end of the suite ends the keeper. Commands inherit this: only SIGKILL ends one that hangs.
@@ -198,7 +246,6 @@ exec 3<&0 4>&1 </dev/null >/dev/null
 	kill -USR1 $$
 } <&3 3<&- 4>&- &
 watcher=$!
-exec 3<&-
 
 if ! dir=$(umask 077 && cd -- "${TMPDIR:-/tmp}" && mktemp -d "$PWD/cgogrind-ceph-XXXXXX" 2>&1); then
 	message=$dir
@@ -208,11 +255,11 @@ fi
 exec 2>>"$dir/keeper.log"
 say "directory $dir"
 
-if [ "$mode" = own ]; then
-	own "$@"
-else
+if [ "$mode" = borrow ]; then
 	step "connecting" rados lspools
 	connected=yes
+else
+	own "$@"
 fi
 step "creating pool $pool" ceph osd pool create "$pool"
 # answered as soon as the pool's placement groups are active
@@ -220,13 +267,17 @@ step "writing to pool $pool" rados -p "$pool" put usable "$dir/keeper.log"
 step "removing from pool $pool" rados -p "$pool" rm usable
 say ready
 
-if [ "$mode" = own ]; then
+if [ "$mode" != borrow ]; then
 	daemon mgr.a ceph-mgr -i a --mgr-data "$dir/mgr"
 	manager=$!
 	step "muting the manager's missing modules" ceph health mute MGR_MODULE_ERROR --sticky
 fi
 # a command of the manager's own: it waits until there is one
 step "waiting for the manager" ceph pg stat
-say manager
+# From here on this shell itself reads, so that an order finds it idle.
+kill -KILL "$watcher"
 wait "$watcher"
+watcher=''
+say manager
+obey <&3
 clear_away
