@@ -286,12 +286,25 @@ var transformations = []transformation{
 		},
 	},
 	{
+		Name: "borrowed memory",
+		Why: "What strerror and its like return may be a heap block or a static buffer of the library's own: nobody learns " +
+			"that the caller frees it, or reads it after the next call.",
+		apply: func(t *tree) error {
+			for _, f := range []string{"cgo-borrowed.c", "cgogrind.go"} {
+				if err := t.add("runtime/cgo/"+f, file("runtime/cgo/"+f)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	},
+	{
 		Name:  "test marks",
 		Why:   "The stream has to say which test runs.",
 		stock: true,
 		apply: func(t *tree) error {
 			if err := t.editGo("testing/testing.go", func(g *goFile) {
-				g.field("common", "name", "cgogrindID uint32")
+				g.field("common", "name", "cgogrindID uint32; cgogrindErrors uint64; cgogrindReason string")
 				r := g.fn("tRunner")
 				r.start(`cgogrindBegin(&t.common, "test")`)
 				r.stmt("t.signal <- signal").before("cgogrindEnd(&t.common)")
@@ -300,6 +313,7 @@ var transformations = []transformation{
 				p.stmt("t.tstate.waitParallel()").after("cgogrindCont(&t.common)")
 				m := g.fn("(*M).Run")
 				m.start("defer cgogrindDone(m)")
+				m.stmt("m.before()").before("if cgogrindSelect(m) { return }")
 				m.stmt("testRan, testOk := runTests(").before("cgogrindPlan(m)")
 			}); err != nil {
 				return err
@@ -316,9 +330,9 @@ var transformations = []transformation{
 			}); err != nil {
 				return err
 			}
-			files := []string{"cgogrind.go", "cgogrind_runtime.go", "cgogrind.s"}
+			files := []string{"cgogrind.go", "cgogrind_select.go", "cgogrind_runtime.go", "cgogrind.s"}
 			if t.stock {
-				files = []string{"cgogrind.go", "cgogrind_stock.go", "cgogrind_stock_" + t.tc.GOARCH + ".s"}
+				files = []string{"cgogrind.go", "cgogrind_select.go", "cgogrind_stock.go", "cgogrind_stock_" + t.tc.GOARCH + ".s"}
 			}
 			for _, f := range files {
 				if err := t.add("testing/"+f, file("testing/"+f)); err != nil {

@@ -61,6 +61,17 @@ var bugs = []bug{
 	{"leaks", "Dropped", "Leak_DefinitelyLost", "example.org/matrix/leaks.newOwner"},
 	{"leaks", "DroppedChain", "Leak_DefinitelyLost", "example.org/matrix/leaks.newChain"},
 
+	{"borrowed", "FreeErrorText", "InvalidFree", "free_error_text"},
+	{"borrowed", "FreeLoaderError", "InvalidFree", "free_loader_error"},
+	{"borrowed", "FreeSignalText", "InvalidFree", "free_signal_text"},
+	{"borrowed", "FreeUser", "InvalidFree", "free_user"},
+	{"borrowed", "OldErrorText", "InvalidRead", "old_error_text"},
+	{"borrowed", "OldTime", "InvalidRead", "old_time"},
+	{"borrowed", "OldAddress", "InvalidRead", "old_address"},
+	{"borrowed", "EndedThread", "InvalidRead", "ended_thread"},
+	{"borrowed", "GoFreeErrorText", "InvalidFree", "example.org/matrix/borrowed.GoFreeErrorText"},
+	{"borrowed", "GoOldErrorText", "InvalidRead", "example.org/matrix/borrowed.GoOldErrorText"},
+
 	{"unmapped", "Unmapped", "InvalidRead", "unmapped"},
 }
 
