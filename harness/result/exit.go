@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 )
 
 // ExitCode is how a run tells a calling program how it ended: the same codes for every format. ExitUsage and
@@ -73,15 +74,15 @@ func (t *Tally) Handle(_ context.Context, m Message) error {
 	case m.Summary != nil:
 		t.summary = m.Summary
 		got := *m.Summary
-		got.ElapsedS = 0
-		if got != t.counts {
+		got.ElapsedS, got.Suppressions = 0, nil
+		if !reflect.DeepEqual(got, t.counts) {
 			return fmt.Errorf("%w: it says %+v, the messages before it make %+v", ErrContradiction, got, t.counts)
 		}
 	}
 	return nil
 }
 
-// Summary returns the counts so far; the caller adds the time.
+// Summary returns the counts so far; the caller adds the time and the suppressions.
 func (t *Tally) Summary() Summary { return t.counts }
 
 // Lost is the number of tests that were planned and have no verdict.

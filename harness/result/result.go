@@ -143,14 +143,16 @@ const (
 
 // Test is the verdict on one test.
 type Test struct {
-	Package  string  `json:"package"`
-	Name     string  `json:"name"`
-	Verdict  Verdict `json:"verdict"`
-	Reason   string  `json:"reason,omitempty"`
-	ElapsedS float64 `json:"elapsed_s"`
-	Findings int     `json:"findings,omitempty"` // new and expected ones that it hit
-	Output   string  `json:"output,omitempty"`   // its tail, when not passed
-	Repro    string  `json:"repro,omitempty"`
+	Package string  `json:"package"`
+	Name    string  `json:"name"`
+	Verdict Verdict `json:"verdict"`
+	Reason  string  `json:"reason,omitempty"`
+	// Otherwise is the verdict that the test would have if all findings of the run were known ones, where it differs.
+	Otherwise Verdict `json:"otherwise,omitempty"`
+	ElapsedS  float64 `json:"elapsed_s"`
+	Findings  int     `json:"findings,omitempty"` // that it hit, known and expected ones included
+	Output    string  `json:"output,omitempty"`   // its tail, when not passed
+	Repro     string  `json:"repro,omitempty"`
 }
 
 // Verdict is how a test ended.
@@ -175,4 +177,17 @@ type Summary struct {
 	Known        int     `json:"known"`
 	Suppressed   int     `json:"suppressed"`
 	ElapsedS     float64 `json:"elapsed_s"`
+	// Suppressions are the entries that memcheck was given, shipped ones and users', in their order, those that hid
+	// nothing included. What memcheck's own files hide is not counted.
+	Suppressions []Suppression `json:"suppressions,omitempty"`
+}
+
+// Suppression says how often an entry of a suppression file hid an error.
+type Suppression struct {
+	ID      string `json:"id"` // of the entry's name and patterns: the same wherever it stands in whichever file
+	Name    string `json:"name"`
+	File    string `json:"file"` // as it was named to cgogrind
+	Line    int    `json:"line"`
+	Expires string `json:"expires,omitempty"` // the day after which it is not to be used, as 2006-01-02
+	Count   uint64 `json:"count"`
 }

@@ -92,12 +92,18 @@ func (r *frameReader) blamable(sections []valgrind.Section) []string {
 
 // disposition decides about a record as a finding of t, and marks the expectations that it meets.
 func (p *Process) disposition(r *record, tests []*test) result.Disposition {
-	d := result.New
+	var d result.Disposition
 	for _, t := range tests {
 		for _, e := range p.matching(r, t) {
 			e.met = true
 			d = result.Expected
 		}
 	}
+	if d == "" {
+		d = p.judge.dispose(r)
+	}
 	return d
 }
+
+// isNew says whether a record that no test expects would fail a test.
+func (p *Process) isNew(r *record) bool { return p.judge.dispose(r) == result.New }

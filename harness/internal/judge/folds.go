@@ -131,7 +131,7 @@ func (p *Process) resolveFolds() {
 		for _, t := range f.tests {
 			t.folds = append(t.folds, unresolved{f, may})
 		}
-		if len(f.tests) == 0 && slices.ContainsFunc(may, func(r *repeat) bool { return r.record != nil }) {
+		if len(f.tests) == 0 && slices.ContainsFunc(may, func(r *repeat) bool { return r.record != nil && p.isNew(r.record) }) {
 			p.outsideFolds = append(p.outsideFolds, f)
 		}
 	})
@@ -249,7 +249,8 @@ func (p *Process) isExpected(r *record) bool {
 func (t *test) isOpen(p *Process) func(unresolved) bool {
 	return func(u unresolved) bool {
 		return slices.ContainsFunc(u.may, func(r *repeat) bool {
-			return r.record != nil && !slices.Contains(r.record.tests, t) && len(p.matching(r.record, t)) == 0
+			return r.record != nil && !slices.Contains(r.record.tests, t) && len(p.matching(r.record, t)) == 0 &&
+				p.isNew(r.record)
 		})
 	}
 }

@@ -25,6 +25,9 @@ type Config struct {
 	Token      string   // of the run's marks; a mark with another one is not obeyed
 	AllFrames  bool     // show the frames between C and Go code and of Go's runtime, too
 	ReproFlags []string // flags of cgogrind test that a command to run a test again needs: -tags, …
+	// Dispose decides about findings that no test expects; nil makes them all new. It is given the fingerprint, kind,
+	// package, bytes and blocks of what the package's tests have hit so far.
+	Dispose func(result.Finding) result.Disposition
 }
 
 // Named is a package that the run was asked for.
@@ -38,9 +41,10 @@ type Judge struct {
 	findings []*result.Finding
 	byKey    map[findingKey]*result.Finding
 	// interrupted are the top-level tests whose Ginkgo suite goes on in another process, with what came of them so far.
-	interrupted map[string]ruling
+	interrupted map[string]interruption
 
-	alone int // processes that were to run one test alone
+	alone      int // processes that were to run one test alone
+	suppressed map[string]uint64
 
 	symbols      *symbols.Table // of the test binary
 	symbolsTried bool
@@ -56,7 +60,8 @@ type findingKey struct {
 // New returns a Judge that hands its messages to emit.
 func New(cfg Config, emit func(result.Message)) *Judge {
 	j := &Judge{
-		cfg: cfg, emit: emit, byKey: make(map[findingKey]*result.Finding), interrupted: make(map[string]ruling),
+		cfg: cfg, emit: emit, byKey: make(map[findingKey]*result.Finding), interrupted: make(map[string]interruption),
+		suppressed: make(map[string]uint64),
 	}
 	j.frames = &frameReader{cfg: &j.cfg, files: make(map[string][]string)}
 	return j
@@ -75,9 +80,29 @@ func (j *Judge) Lost(names []string, reason string) {
 	for _, name := range names {
 		j.emit(result.Message{Test: &result.Test{
 			Package: j.cfg.ImportPath, Name: name, Verdict: result.Inconclusive,
-			Reason: join(j.interrupted[name].reason, reason),
+			Reason: join(j.interrupted[name].now.reason, reason),
 		}})
 	}
+}
+
+// Suppressed says how often each suppression hid an error, by its name, in all processes that ran to their end.
+func (j *Judge) Suppressed() map[string]uint64 { return j.suppressed }
+
+// dispose decides about a record that no test expects.
+func (j *Judge) dispose(r *record) result.Disposition {
+	if j.cfg.Dispose == nil {
+		return result.New
+	}
+	so := result.Finding{
+		Fingerprint: r.fingerprint, Kind: string(r.kind), Package: j.cfg.ImportPath, Bytes: r.bytes, Blocks: r.blocks,
+	}
+	for _, f := range j.findings {
+		if f.Fingerprint == r.fingerprint && f.Disposition != result.Expected {
+			so.Bytes += f.Bytes
+			so.Blocks += f.Blocks
+		}
+	}
+	return j.cfg.Dispose(so)
 }
 
 // add merges a record into the package's findings.

@@ -33,6 +33,7 @@ type Process struct {
 	checkingLeaks bool
 	leaksSkipped  bool
 	settled       bool               // settle was called
+	allKnown      bool               // ruling as if all findings were known
 	alone         *Alone             // what the process is for, if it runs one test alone
 	order         []uint64           // unique numbers, as they were reported
 	byUnique      map[uint64]*record // nil for errors that are no defects
@@ -143,6 +144,10 @@ func (p *Process) Event(ev valgrind.Event, err error) {
 		for _, c := range ev {
 			p.counts[c.Unique] = int(c.Count)
 		}
+	case valgrind.SuppressionCounts:
+		for _, c := range ev {
+			p.judge.suppressed[c.Name] += c.Count
+		}
 	case valgrind.FatalSignal:
 		p.signal = &ev
 	}
@@ -231,7 +236,7 @@ func (p *Process) setState(id uint64, s state) {
 func (p *Process) ended(t *test) string {
 	word := "ran "
 	switch {
-	case t.status == "fail" || len(t.records) > 0 && len(p.expectationsOf(t)) == 0:
+	case t.status == "fail" || slices.ContainsFunc(t.records, p.isNew) && len(p.expectationsOf(t)) == 0:
 		word = "fail"
 	case t.status == "skip":
 		word = "skip"

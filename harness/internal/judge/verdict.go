@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ type ruling struct {
 	verdict result.Verdict
 	reason  string
 }
+
+// interruption is what came of a test whose suite goes on in another process: now, and if all findings were known.
+type interruption struct{ now, otherwise ruling }
 
 // settle sorts out what memcheck reported, once, when the process has ended.
 func (p *Process) settle() {
@@ -53,10 +57,15 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 	p.guessFolds()
 	p.dispose()
 
-	rulings := make(map[*test]ruling)
+	rulings, otherwise := make(map[*test]ruling), make(map[*test]ruling)
 	for _, t := range p.tests {
 		p.rule(t, o, problem, rulings)
 	}
+	p.allKnown = true
+	for _, t := range p.tests {
+		p.rule(t, o, problem, otherwise)
+	}
+	p.allKnown = false
 	blamedForProblem := false
 	for _, t := range p.tests {
 		r := rulings[t]
@@ -68,14 +77,15 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 		}
 		blamedForProblem = blamedForProblem || r.verdict == result.Inconclusive
 		if t.parent == nil {
-			r = worse(p.judge.interrupted[t.name], r)
+			before := p.judge.interrupted[t.name]
+			r, otherwise[t] = worse(before.now, r), worse(before.otherwise, otherwise[t])
 			if slices.Contains(p.suitesToResume(), t) {
-				p.judge.interrupted[t.name] = r
+				p.judge.interrupted[t.name] = interruption{r, otherwise[t]}
 				remaining = append(remaining, t.name)
 				continue
 			}
 		}
-		p.emit(t.name, t, r)
+		p.emit(t.name, t, r, otherwise[t].verdict)
 	}
 	p.outsideVerdicts(o, problem, blamedForProblem)
 	if p.done {
@@ -270,7 +280,7 @@ func (p *Process) ruling(t *test, o Outcome, problem string, rulings map[*test]r
 func (p *Process) findingsOf(t *test) (found, doubt string) {
 	var sure, unsure []string
 	for _, r := range t.records {
-		if r.disposition != result.New {
+		if r.disposition != result.New || p.allKnown {
 			continue
 		}
 		text := string(r.kind) + " in " + blamed(r.blame)
@@ -339,7 +349,7 @@ func (p *Process) unresolvedRuling(t *test, u unresolved) ruling {
 			continue
 		}
 		may = append(may, string(r.record.kind)+" in "+blamed(r.record.blame))
-		excused = excused && len(p.matching(r.record, t)) > 0
+		excused = excused && (p.allKnown || len(p.matching(r.record, t)) > 0 || !p.isNew(r.record))
 	}
 	if len(u.may) > 0 && (excused || len(may) == 0) {
 		return ruling{verdict: result.Pass}
@@ -434,7 +444,7 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 	}
 	found := make(map[string][]string)
 	for _, r := range p.records {
-		if len(r.tests) == 0 {
+		if len(r.tests) == 0 && r.disposition == result.New {
 			found[r.outside] = append(found[r.outside], string(r.kind)+" in "+blamed(r.blame))
 		}
 	}
@@ -445,6 +455,7 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 		add(f.outside, result.Inconclusive, fmt.Sprintf("memcheck counted %s of a kind that it had reported before",
 			plural(f.count, "more error")))
 	}
+	onlyFindings := maps.Clone(byName)
 	cutShort := slices.ContainsFunc(p.tests, func(t *test) bool { return t.state != over })
 	ownFailure := slices.ContainsFunc(p.tests, func(t *test) bool { return t.status == "fail" })
 	switch {
@@ -475,14 +486,22 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 		if r, ok := byName[name]; ok {
 			p.judge.emit(result.Message{Test: &result.Test{
 				Package: p.judge.cfg.ImportPath, Name: name, Verdict: r.verdict, Reason: r.reason,
-				Findings: len(found[name]), Output: p.output.Tail(""),
+				Findings: len(found[name]), Output: p.output.Tail(""), Otherwise: unlessFound(r, onlyFindings[name]),
 			}})
 		}
 	}
 }
 
+// unlessFound is the verdict on what happened outside of tests without its findings, "" if it is the same.
+func unlessFound(r, found ruling) result.Verdict {
+	if r == found {
+		return result.Pass
+	}
+	return ""
+}
+
 // emit sends a test's verdict.
-func (p *Process) emit(name string, t *test, r ruling) {
+func (p *Process) emit(name string, t *test, r ruling, otherwise result.Verdict) {
 	m := &result.Test{
 		Package: p.judge.cfg.ImportPath, Name: name, Verdict: r.verdict, Reason: r.reason, ElapsedS: t.elapsed.Seconds(),
 	}
@@ -491,6 +510,9 @@ func (p *Process) emit(name string, t *test, r ruling) {
 		seen[findingKey{rec.fingerprint, rec.disposition, rec.attribution == result.OneOf}] = true
 	}
 	m.Findings = len(seen)
+	if otherwise != r.verdict {
+		m.Otherwise = otherwise
+	}
 	if r.verdict != result.Pass && r.verdict != result.Skip {
 		m.Output = p.output.Tail(name)
 		m.Repro = p.repro(t)
