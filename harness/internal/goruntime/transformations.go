@@ -332,7 +332,8 @@ var transformations = []transformation{
 			}
 			files := []string{"cgogrind.go", "cgogrind_select.go", "cgogrind_runtime.go", "cgogrind.s"}
 			if t.stock {
-				files = []string{"cgogrind.go", "cgogrind_select.go", "cgogrind_stock.go", "cgogrind_stock_" + t.tc.GOARCH + ".s"}
+				files = []string{"cgogrind.go", "cgogrind_select.go", "cgogrind_stock.go",
+					"cgogrind_stock_" + t.tc.GOARCH + ".s"}
 			}
 			for _, f := range files {
 				if err := t.add("testing/"+f, file("testing/"+f)); err != nil {
