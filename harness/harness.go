@@ -24,7 +24,6 @@ import (
 	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/result"
-	"github.com/cgogrind/cgogrind/suppressions"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
 
@@ -52,6 +51,12 @@ type Config struct {
 	GCStress int
 	// CgoCheck2 checks every write of a Go pointer, with GOEXPERIMENT=cgocheck2.
 	CgoCheck2 bool
+
+	// Suppressions are suppression files, beside those that come with the tool.
+	Suppressions []string
+	// Dispose decides about findings that no test expects; nil makes them all new. It is given the fingerprint, kind,
+	// package, bytes and blocks of what the package's tests have hit so far, and is called from several goroutines.
+	Dispose func(result.Finding) result.Disposition
 
 	// Runtime is the Go runtime to build against; Instrumented if empty.
 	Runtime   result.Runtime
@@ -117,7 +122,7 @@ type run struct {
 	work     *workDir
 	valgrind *memcheck.Valgrind
 	built    *build.Result
-	supps    []string
+	supps    *suppressed
 
 	mu       sync.Mutex // emit is called while tests print
 	tally    result.Tally
@@ -164,6 +169,7 @@ func (r *run) do(ctx context.Context) (result.ExitCode, error) {
 	}
 	sum := r.tally.Summary()
 	sum.ElapsedS = time.Since(r.start).Seconds()
+	sum.Suppressions = r.supps.summary()
 	r.emit(result.Message{Summary: &sum})
 	if r.emitErr != nil {
 		return result.ExitInconclusive, r.emitErr
@@ -186,8 +192,11 @@ func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
 	if err := os.Mkdir(bin, 0o700); err != nil {
 		return result.ExitMachine, fmt.Errorf("making a temporary folder: %w", err)
 	}
-	if r.supps, err = suppressions.WriteFiles(r.work.path, suppressions.Sets()...); err != nil {
-		return result.ExitMachine, err
+	if r.supps, err = newSuppressed(r.work.path, r.cfg.Suppressions); err != nil {
+		return result.ExitUsage, err
+	}
+	for _, text := range r.supps.expired(r.start) {
+		fmt.Fprintln(r.cfg.Notes, text)
 	}
 	var experiments []string
 	if r.cfg.CgoCheck2 {

@@ -39,7 +39,7 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 	cfg := judge.Config{
 		ImportPath: p.ImportPath, Dir: p.Dir, ModulePath: p.ModulePath, ModuleDir: p.ModuleDir, Named: named,
 		GOROOT: r.built.GOROOT, Binary: binary, Token: hex.EncodeToString(token), AllFrames: r.cfg.AllFrames,
-		ReproFlags: r.reproFlags(),
+		ReproFlags: r.reproFlags(), Dispose: r.cfg.Dispose,
 	}
 	j := judge.New(cfg, r.emit)
 	var begun done
@@ -86,25 +86,8 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 			p.ImportPath, len(remaining))
 	}
 	j.Finish()
+	r.supps.count(j.Suppressed())
 	return nil
-}
-
-// reproFlags are the flags of cgogrind test that have a part in what is found.
-func (r *run) reproFlags() []string {
-	var flags []string
-	if len(r.cfg.Tags) > 0 {
-		flags = append(flags, "-tags="+strings.Join(r.cfg.Tags, ","))
-	}
-	if r.cfg.Runtime == result.Stock {
-		flags = append(flags, "--runtime=stock")
-	}
-	if r.cfg.GCStress > 0 {
-		flags = append(flags, "--gc-stress="+strconv.Itoa(r.cfg.GCStress))
-	}
-	if r.cfg.CgoCheck2 {
-		flags = append(flags, "--cgocheck2")
-	}
-	return flags
 }
 
 // done is what former processes of a package have dealt with.
@@ -120,8 +103,12 @@ func (r *run) note(format string, args ...any) {
 // runProcess runs the package's test binary and hands everything to the judge that newProcess makes for the command.
 func (r *run) runProcess(ctx context.Context, p build.Package, newProcess func(command []string) *judge.Process,
 	token, files string, args []string) (*judge.Process, judge.Outcome, error) {
+	supps, err := r.supps.file(p.Binary)
+	if err != nil {
+		return nil, judge.Outcome{}, err
+	}
 	opts := memcheck.Options{
-		XMLFile: files + ".%p.xml", TrackOrigins: true, Suppressions: r.supps, Extra: []string{exactCalls},
+		XMLFile: files + ".%p.xml", TrackOrigins: true, Suppressions: []string{supps}, Extra: []string{exactCalls},
 	}
 	optArgs, err := opts.Args()
 	if err != nil {

@@ -2,12 +2,15 @@ package suppressions
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // shipped parses the sets of this package.
@@ -55,10 +58,10 @@ func TestShippedSetsFollowThePolicy(t *testing.T) {
 }
 
 func TestGoSetHasOneEntry(t *testing.T) {
-	entries := shipped(t)
-	if len(entries) != 1 || entries[0].Kind != "Leak" ||
+	entries, err := Shipped(Go)
+	if err != nil || len(entries) != 1 || entries[0].Kind != "Leak" ||
 		!slices.Equal(entries[0].Frames, []FramePattern{{Fun, "runtime.valgrindClientRequest*"}}) {
-		t.Errorf("entries %v, want the one for the blocks of the Go heap", entries)
+		t.Errorf("entries %v (%v), want the one for the blocks of the Go heap", entries, err)
 	}
 }
 
@@ -120,22 +123,61 @@ func TestLint(t *testing.T) {
 	}
 }
 
-func TestWriteFiles(t *testing.T) {
+func TestShippedRefusesUnknownSets(t *testing.T) {
+	if _, err := Shipped("nonsense"); err == nil || !strings.Contains(err.Error(), `"nonsense"`) {
+		t.Errorf("Shipped of a set that does not exist: %v", err)
+	}
+}
+
+func TestLoad(t *testing.T) {
 	dir := t.TempDir()
-	paths, err := WriteFiles(dir, Go)
-	if err != nil || !slices.Equal(paths, []string{filepath.Join(dir, "go.supp")}) {
-		t.Fatalf("WriteFiles = %v, %v", paths, err)
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return file
 	}
-	got, err := os.ReadFile(paths[0])
-	want, _ := os.ReadFile("go.supp")
-	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not go.supp: %v", paths[0], err)
+	const entry = "{\n   one\n   Memcheck:Cond\n   fun:f\n}\n"
+	a, b := write("a.supp", entry), write("b.supp", "# why: because\n# expires: 2026-01-31\n"+entry)
+	entries, err := Load(a, b)
+	if err != nil || len(entries) != 2 || entries[0].File != a || entries[1].File != b || entries[1].Line != 3 {
+		t.Fatalf("Load = %+v, %v", entries, err)
 	}
-	if _, err := WriteFiles(dir, "nonsense"); err == nil || !strings.Contains(err.Error(), `"nonsense"`) {
-		t.Errorf("WriteFiles of a set that does not exist: %v", err)
+	if entries[0].ID() != entries[1].ID() {
+		t.Error("a comment changes the ID")
 	}
-	if _, err := WriteFiles(filepath.Join(dir, "missing"), Go); err == nil {
-		t.Error("WriteFiles into a folder that does not exist: no error")
+	for _, c := range []struct{ text, says string }{
+		{entry + "{\n   two\n   Memcheck:Cond\n   function:f\n}\n", `c.supp:9: found "function:f", expected "fun:`},
+		{"# expires: soon\n" + entry, `c.supp:2: the comment of one: expires: "soon" is no date: write it as 2006-01-02`},
+	} {
+		if _, err := Load(a, write("c.supp", c.text)); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("Load = %v, want %s", err, c.says)
+		}
+	}
+	if _, err := Load(filepath.Join(dir, "none.supp")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Load of a file that does not exist: %v", err)
+	}
+}
+
+func TestNotes(t *testing.T) {
+	e := Entry{Comment: []string{"# why: a word:", "#      and another", "# link: https://example.com", "#expires: 2026-01-31"}}
+	for label, want := range map[string]string{
+		"why": "a word: and another", "link": "https://example.com", "expires": "2026-01-31", "scope": "",
+	} {
+		if got := e.Note(label); got != want {
+			t.Errorf("%s is %q, want %q", label, got, want)
+		}
+	}
+	day, err := e.Expires()
+	if err != nil || day.Format(time.DateOnly) != "2026-01-31" {
+		t.Errorf("Expires = %v, %v", day, err)
+	}
+	for at, over := range map[string]bool{"2026-01-31T23:59:59Z": false, "2026-02-01T00:00:00Z": true} {
+		now, _ := time.Parse(time.RFC3339, at)
+		if IsOver(day, now) != over || IsOver(time.Time{}, now) {
+			t.Errorf("at %s it is over: %v", at, !over)
+		}
 	}
 }
 
@@ -154,13 +196,15 @@ func needs(t *testing.T, err error) {
 func TestValgrindAcceptsTheSets(t *testing.T) {
 	valgrind, err := exec.LookPath("valgrind")
 	needs(t, err)
-	paths, err := WriteFiles(t.TempDir(), Sets()...)
+	// Two users' entries of one name, made by --gen-suppressions, are there beside the shipped ones.
+	twins, err := Parse("u.supp", strings.NewReader(strings.Repeat("{\n   <insert_a_suppression_name_here>\n"+
+		"   Memcheck:Cond\n   fun:f\n}\n", 2)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var args []string
-	for _, p := range paths {
-		args = append(args, "--suppressions="+p)
+	args := []string{"--suppressions=" + written(t, append(shipped(t), twins...))}
+	for _, set := range Sets() {
+		args = append(args, "--suppressions="+string(set)+".supp")
 	}
 	out, err := exec.Command(valgrind, append(args, "--command-line-only=yes", "true")...).CombinedOutput()
 	if err != nil || bytes.Contains(out, []byte("FATAL")) {
@@ -168,16 +212,53 @@ func TestValgrindAcceptsTheSets(t *testing.T) {
 	}
 }
 
+// written is a file with the entries, for --suppressions.
+func written(t *testing.T, entries []Entry) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "all.supp")
+	if err := WriteByID(file, entries); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// compiled is a C program.
+func compiled(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	source, exe := filepath.Join(dir, "p.c"), filepath.Join(dir, "p")
+	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("gcc", "-g", "-O0", "-o", exe, source, "-lpthread").CombinedOutput(); err != nil {
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	return exe
+}
+
+// report is what memcheck says of a program.
+func report(t *testing.T, exe string, args ...string) string {
+	t.Helper()
+	valgrind, err := exec.LookPath("valgrind")
+	needs(t, err)
+	file := filepath.Join(t.TempDir(), "report.xml")
+	args = append(args, "--command-line-only=yes", "--xml=yes", "--xml-file="+file, "--leak-check=full", exe)
+	if out, err := exec.Command(valgrind, args...).CombinedOutput(); err != nil {
+		t.Fatalf("valgrind: %v\n%s", err, out)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // TestGoSetHidesGoObjectsOnly leaks a block that was announced under the name of the function in Go's runtime, and one
 // from malloc, in a program that is small enough for memcheck without that runtime.
 func TestGoSetHidesGoObjectsOnly(t *testing.T) {
-	valgrind, err := exec.LookPath("valgrind")
+	_, err := os.Stat("/usr/include/valgrind/memcheck.h")
 	needs(t, err)
-	_, err = os.Stat("/usr/include/valgrind/memcheck.h")
-	needs(t, err)
-	dir := t.TempDir()
-	source := filepath.Join(dir, "leak.c")
-	err = os.WriteFile(source, []byte(`#include <stdlib.h>
+	exe := compiled(t, `#include <stdlib.h>
 #include <valgrind/memcheck.h>
 static char heap[4096];
 void announce(void) __asm__("runtime.valgrindClientRequest.abi0");
@@ -185,38 +266,62 @@ void announce(void) { VALGRIND_MALLOCLIKE_BLOCK(heap + 128, 100, 0, 0); }
 void *volatile p;
 void leak(void) { p = malloc(50); p = 0; }
 int main() { announce(); leak(); return 0; }
-`), 0o644)
+`)
+	entries, err := Shipped(Go)
 	if err != nil {
 		t.Fatal(err)
 	}
-	exe := filepath.Join(dir, "leak")
-	if out, err := exec.Command("gcc", "-g", "-O0", "-o", exe, source).CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v\n%s", err, out)
+	if text := report(t, exe); strings.Count(text, "<kind>Leak_DefinitelyLost</kind>") != 2 {
+		t.Fatalf("without the set, want two leaks:\n%s", text)
 	}
-	paths, err := WriteFiles(dir, Go)
+	text := report(t, exe, "--suppressions="+written(t, entries))
+	if strings.Count(text, "<kind>Leak_") != 1 || !strings.Contains(text, "<fn>leak</fn>") {
+		t.Errorf("with the set, want the leak of malloc alone:\n%s", text)
+	}
+	if !strings.Contains(text, "<name>"+entries[0].ID()+"</name>") {
+		t.Errorf("no count for the suppression:\n%s", text)
+	}
+}
+
+// TestGlibcSetHidesLiveThreadsOnly has a thread that lives when the program ends, and a block that only a pointer into
+// its middle leads to.
+func TestGlibcSetHidesLiveThreadsOnly(t *testing.T) {
+	exe := compiled(t, `#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <unistd.h>
+static sem_t up;
+static void *live(void *p) { sem_post(&up); pause(); return p; }
+char *volatile middle;
+void leak(void) { middle = (char *)malloc(50) + 8; }
+int main() { pthread_t t; sem_init(&up, 0, 0); pthread_create(&t, 0, live, 0); sem_wait(&up); leak(); return 0; }
+`)
+	const kinds = "--show-leak-kinds=definite,possible"
+	if text := report(t, exe, kinds); strings.Count(text, "<kind>Leak_PossiblyLost</kind>") != 2 {
+		t.Fatalf("without the set, want two leaks:\n%s", text)
+	}
+	entries, err := Shipped(Glibc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	check := func(args ...string) string {
-		report := filepath.Join(dir, "report.xml")
-		args = append(args, "--command-line-only=yes", "--xml=yes", "--xml-file="+report, "--leak-check=full", exe)
-		if out, err := exec.Command(valgrind, args...).CombinedOutput(); err != nil {
-			t.Fatalf("valgrind: %v\n%s", err, out)
-		}
-		text, err := os.ReadFile(report)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
+	text := report(t, exe, kinds, "--suppressions="+written(t, entries))
+	if strings.Count(text, "<kind>Leak_") != 1 || !strings.Contains(text, "<fn>leak</fn>") {
+		t.Errorf("with the set, want the leak of malloc alone:\n%s", text)
 	}
-	if report := check(); strings.Count(report, "<kind>Leak_DefinitelyLost</kind>") != 2 {
-		t.Fatalf("without the set, want two leaks:\n%s", report)
+}
+
+func TestSelect(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
-	report := check("--suppressions=" + paths[0])
-	if strings.Count(report, "<kind>Leak_") != 1 || !strings.Contains(report, "<fn>leak</fn>") {
-		t.Errorf("with the set, want the leak of malloc alone:\n%s", report)
+	if chosen, err := Select(exe); err != nil || !slices.Contains(chosen, Go) {
+		t.Errorf("for a Go program %q, %v", chosen, err)
 	}
-	if !strings.Contains(report, "<name>go-heap-object</name>") {
-		t.Errorf("no count for the suppression:\n%s", report)
+	if chosen, err := Select(compiled(t, "int main() { return 0; }")); err != nil || !slices.Equal(chosen, []Set{Glibc}) {
+		t.Errorf("for a C program %q, %v", chosen, err)
+	}
+	if _, err := Select("README.md"); err == nil {
+		t.Error("no error for what is no program")
 	}
 }

@@ -23,6 +23,7 @@ type testFlags struct {
 	count, gcStress           int
 	cgoCheck2                 bool
 	timeout                   time.Duration
+	suppressions              []string
 	patterns, testArgs        []string
 }
 
@@ -65,6 +66,7 @@ environment, which tells them that they run 10 to 50 times slower.
 	fs.StringVar(&f.runtime, "runtime", string(result.Instrumented), "the Go `RUNTIME` to build against: instrumented, or stock, "+
 		"with which\nmemcheck reports many false errors, and stacks end where Go calls C")
 	fs.BoolVar(&f.allFrames, "all-frames", false, "show all frames in stacks: those between C and Go code and those of Go's runtime, too")
+	fs.StringArrayVar(&f.suppressions, "suppressions", nil, "hide what the entries of `FILE` match; may be repeated")
 	fs.BoolVar(&f.keepWork, "keep-work", false, "keep the temporary folder with binaries and memcheck's reports")
 	fs.IntVar(&f.gcStress, "gc-stress", 0, "collect garbage after every `N` calls to C, so that C code that keeps a "+
 		"Go pointer\npast its call is caught every time; 1 finds most and is slow")
@@ -102,6 +104,7 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	cfg := harness.Config{
 		Patterns: f.patterns, Env: a.Env, Run: f.run, Skip: f.skip, Valgrind: f.valgrind, AllFrames: f.allFrames,
 		GCStress: f.gcStress, CgoCheck2: f.cgoCheck2, KeepWork: f.keepWork, Verbose: f.verbose, Timeout: f.timeout,
+		Suppressions: f.suppressions,
 		Tool: version(), Command: a.Args, Notes: a.Stderr,
 	}
 	if f.timeout == 0 {
