@@ -65,16 +65,6 @@ func TestTestEnv(t *testing.T) {
 	}
 }
 
-func TestReproFlags(t *testing.T) {
-	r := &run{cfg: Config{Tags: []string{"pacific", "x"}, GCStress: 1, CgoCheck2: true}}
-	if diff := cmp.Diff([]string{"-tags=pacific,x", "--gc-stress=1", "--cgocheck2"}, r.reproFlags()); diff != "" {
-		t.Error(diff)
-	}
-	if flags := (&run{}).reproFlags(); flags != nil {
-		t.Errorf("%q without a reason", flags)
-	}
-}
-
 func TestWorkDir(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	fill := func(w *workDir) string {

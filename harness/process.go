@@ -39,7 +39,7 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 	cfg := judge.Config{
 		ImportPath: p.ImportPath, Dir: p.Dir, ModulePath: p.ModulePath, ModuleDir: p.ModuleDir, Named: named,
 		GOROOT: r.built.GOROOT, Binary: binary, Token: hex.EncodeToString(token), AllFrames: r.cfg.AllFrames,
-		ReproFlags: r.reproFlags(), Dispose: r.cfg.Dispose,
+		Repro: r.repro(), Dispose: r.cfg.Dispose,
 	}
 	j := judge.New(cfg, r.emit)
 	var begun done

@@ -21,13 +21,20 @@ type Config struct {
 	ModuleDir  string
 	Named      []Named // the packages that the run was asked for, this one included
 	GOROOT     string
-	Binary     string   // the test binary's path, as memcheck reports it
-	Token      string   // of the run's marks; a mark with another one is not obeyed
-	AllFrames  bool     // show the frames between C and Go code and of Go's runtime, too
-	ReproFlags []string // flags of cgogrind test that a command to run a test again needs: -tags, …
+	Binary     string // the test binary's path, as memcheck reports it
+	Token      string // of the run's marks; a mark with another one is not obeyed
+	AllFrames  bool   // show the frames between C and Go code and of Go's runtime, too
+	Repro      Repro  // what a command to run a test again needs
 	// Dispose decides about findings that no test expects; nil makes them all new. It is given the fingerprint, kind,
 	// package, bytes and blocks of what the package's tests have hit so far.
 	Dispose func(result.Finding) result.Disposition
+}
+
+// Repro is what a command that runs a test again takes over from the run.
+type Repro struct {
+	Env       []string // NAME=VALUE
+	Flags     []string // of cgogrind test: -tags=…
+	TestFlags []string // of the test binary, those that choose tests excepted
 }
 
 // Named is a package that the run was asked for.

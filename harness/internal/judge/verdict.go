@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
@@ -523,7 +524,7 @@ func (p *Process) emit(name string, t *test, r ruling, otherwise result.Verdict)
 // reproOf is the command that runs the first test of a finding again, or all of the package's if it was in none.
 func (p *Process) reproOf(r *record) string {
 	if len(r.tests) == 0 {
-		return p.judge.commandLine(p.judge.cfg.ImportPath)
+		return p.judge.commandLine([]string{p.judge.cfg.ImportPath})
 	}
 	return p.repro(r.tests[0])
 }
@@ -532,9 +533,9 @@ func (p *Process) reproOf(r *record) string {
 func (p *Process) repro(t *test) string {
 	words := []string{"-run", t.selector(), p.judge.cfg.ImportPath}
 	if t.kind == "spec" {
-		words = append(words, "--", "-ginkgo.focus="+regexp.QuoteMeta(t.name)+"$")
+		return p.judge.commandLine(words, "-ginkgo.focus="+regexp.QuoteMeta(t.name)+"$")
 	}
-	return p.judge.commandLine(words...)
+	return p.judge.commandLine(words)
 }
 
 // selector is the regular expression for -run that matches a test and no other; for a spec, the test of its suite.
@@ -549,22 +550,14 @@ func (t *test) selector() string {
 	return strings.Join(levels, "/")
 }
 
-// commandLine is a command for a shell that runs cgogrind test with the flags that the build needs.
-func (j *Judge) commandLine(args ...string) string {
-	words := slices.Concat([]string{"cgogrind", "test"}, j.cfg.ReproFlags, args)
-	for i, w := range words {
-		words[i] = shellQuote(w)
+// commandLine is a command for a shell that runs cgogrind test with what the run's own had a part in: environment and
+// flags. The further flags are for the test binary.
+func (j *Judge) commandLine(args []string, testFlags ...string) string {
+	words := slices.Concat([]string{"cgogrind", "test"}, j.cfg.Repro.Flags, args)
+	if testFlags = slices.Concat(j.cfg.Repro.TestFlags, testFlags); len(testFlags) > 0 {
+		words = append(append(words, "--"), testFlags...)
 	}
-	return strings.Join(words, " ")
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=@,+-]+$`)
-
-func shellQuote(s string) string {
-	if plainWord.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return shell.Command{Env: j.cfg.Repro.Env, Args: words}.String()
 }
 
 // join puts two parts of a reason together; either may be empty.

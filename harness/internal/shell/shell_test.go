@@ -1,0 +1,49 @@
+package shell
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var commands = []Command{
+	{Args: []string{"cgogrind", "test", "-run", "^TestA$/^two (2)$", "example.com/m/p"}},
+	{Env: []string{"GODEBUG=a=1,b=2", "CGO_CFLAGS=-O0 -g", "X="}, Args: []string{"cgogrind", "A=b", "it's", "", "tab\tand\nline", `back\slash`, "$HOME", "`ls`", "ä"}},
+	{Args: []string{"=", "=x", "A=", "'", "''", "-"}},
+}
+
+func TestParseReadsWhatStringWrote(t *testing.T) {
+	for _, c := range commands {
+		got, err := Parse(c.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c, got); diff != "" {
+			t.Errorf("%s: %s", c, diff)
+		}
+	}
+}
+
+// The shell is the judge of what a command line means.
+func TestAShellReadsTheSame(t *testing.T) {
+	for _, c := range commands {
+		show := Command{Args: append([]string{"printf", "%s|"}, c.Args...), Env: c.Env}
+		out, err := exec.Command("/bin/sh", "-c", show.String()).Output()
+		if want := strings.Join(c.Args, "|") + "|"; err != nil || string(out) != want {
+			t.Errorf("%s: the shell has %q (%v), want %q", show, out, err, want)
+		}
+	}
+}
+
+func TestParseRefusesWhatIsCut(t *testing.T) {
+	for _, line := range []string{"cgogrind 'test", `cgogrind \`} {
+		if c, err := Parse(line); err == nil {
+			t.Errorf("%s is read as %+v", line, c)
+		}
+	}
+	if c, err := Parse(" \n"); err != nil || len(c.Args)+len(c.Env) > 0 {
+		t.Errorf("nothing is read as %+v, %v", c, err)
+	}
+}

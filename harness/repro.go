@@ -1,0 +1,70 @@
+package harness
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/judge"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// reproVariables are environment variables that have a part in what is built or found.
+var reproVariables = []string{
+	"GOTOOLCHAIN", "GOEXPERIMENT", "GOFLAGS", "GODEBUG", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GOAMD64", "GOARM64",
+	"CC", "CXX", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_LDFLAGS",
+	"LD_PRELOAD", "LD_LIBRARY_PATH", "GLIBC_TUNABLES", "MALLOC_PERTURB_", "MALLOC_ARENA_MAX",
+}
+
+// repro is what a command to run a test again takes over from this run.
+func (r *run) repro() judge.Repro {
+	var p judge.Repro
+	for _, name := range reproVariables {
+		value := get(r.cfg.Env, name)
+		switch name {
+		case "GOTOOLCHAIN":
+			if !strings.HasPrefix(value, "go") {
+				value = "" // local, auto, path: it names no version
+			}
+		case "GOFLAGS":
+			value = strings.Join(slices.DeleteFunc(strings.Fields(value), func(f string) bool {
+				return strings.HasPrefix(strings.TrimLeft(f, "-"), "buildvcs")
+			}), " ")
+		}
+		if value != "" {
+			p.Env = append(p.Env, name+"="+value)
+		}
+	}
+
+	if len(r.cfg.Tags) > 0 {
+		p.Flags = append(p.Flags, "-tags="+strings.Join(r.cfg.Tags, ","))
+	}
+	p.Flags = append(p.Flags, r.cfg.BuildFlags...)
+	if r.cfg.Runtime == result.Stock {
+		p.Flags = append(p.Flags, "--runtime=stock")
+	}
+	if r.cfg.GCStress > 0 {
+		p.Flags = append(p.Flags, "--gc-stress="+strconv.Itoa(r.cfg.GCStress))
+	}
+	if r.cfg.CgoCheck2 {
+		p.Flags = append(p.Flags, "--cgocheck2")
+	}
+	if r.cfg.Skip != "" {
+		p.Flags = append(p.Flags, "-skip="+r.cfg.Skip)
+	}
+	// The tests are named by flags of their own; how often they ran does not matter.
+	for _, f := range withoutFlags(r.cfg.TestFlags, "test.run", "test.count", "ginkgo.focus") {
+		name, value, _ := strings.Cut(f, "=")
+		switch name {
+		case "-test.short", "-test.cpu", "-test.shuffle", "-test.parallel":
+			f = "-" + strings.TrimPrefix(name, "-test.")
+			if value != "" {
+				f += "=" + value
+			}
+			p.Flags = append(p.Flags, f)
+		default:
+			p.TestFlags = append(p.TestFlags, f)
+		}
+	}
+	return p
+}

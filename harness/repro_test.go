@@ -1,0 +1,33 @@
+package harness
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cgogrind/cgogrind/harness/internal/judge"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+func TestRepro(t *testing.T) {
+	r := &run{cfg: Config{
+		Env:  []string{"HOME=/h", "GODEBUG=madvdontneed=1", "GOTOOLCHAIN=go1.25.4", "GOFLAGS=-buildvcs=false -trimpath", "CC=clang"},
+		Tags: []string{"pacific", "x"}, BuildFlags: []string{"-ldflags=-X main.v=1"}, GCStress: 1, CgoCheck2: true,
+		Runtime: result.Stock, Run: "TestA|TestB", Skip: "TestC",
+		TestFlags: []string{"-test.short", "-test.shuffle=42", "-test.count=3", "-ginkgo.focus=x", "-ginkgo.seed=7", "-v", "-own=1"},
+	}}
+	want := judge.Repro{
+		Env:       []string{"GOTOOLCHAIN=go1.25.4", "GOFLAGS=-trimpath", "GODEBUG=madvdontneed=1", "CC=clang"},
+		Flags:     []string{"-tags=pacific,x", "-ldflags=-X main.v=1", "--runtime=stock", "--gc-stress=1", "--cgocheck2", "-skip=TestC", "-short", "-shuffle=42"},
+		TestFlags: []string{"-ginkgo.seed=7", "-v", "-own=1"},
+	}
+	if diff := cmp.Diff(want, r.repro()); diff != "" {
+		t.Error(diff)
+	}
+
+	// What names no version and changes nothing is not worth a word.
+	r = &run{cfg: Config{Env: []string{"GOTOOLCHAIN=local", "GOFLAGS=-buildvcs=false", "CC=", "PATH=/bin"}}}
+	if diff := cmp.Diff(judge.Repro{}, r.repro()); diff != "" {
+		t.Error(diff)
+	}
+}
