@@ -99,13 +99,13 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 	}
 }
 
-// test runs the engine.
-func (a *app) test(cmd *cobra.Command, f testFlags) error {
+// config is what the flags ask the engine for.
+func (a *app) config(f testFlags) (harness.Config, error) {
 	cfg := harness.Config{
 		Patterns: f.patterns, Env: a.Env, Run: f.run, Skip: f.skip, Valgrind: f.valgrind, AllFrames: f.allFrames,
 		GCStress: f.gcStress, CgoCheck2: f.cgoCheck2, KeepWork: f.keepWork, Verbose: f.verbose, Timeout: f.timeout,
 		Suppressions: f.suppressions,
-		Tool: version(), Command: a.Args, Notes: a.Stderr,
+		Tool:         version(), Command: a.Args, Notes: a.Stderr,
 	}
 	if f.timeout == 0 {
 		cfg.Timeout = -1
@@ -114,18 +114,18 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	case result.Instrumented:
 	case result.Stock:
 		if f.gcStress != 0 {
-			return usagef("--gc-stress needs the instrumented runtime")
+			return cfg, usagef("--gc-stress needs the instrumented runtime")
 		}
 	default:
-		return usagef("--runtime=%s: it is instrumented or stock", f.runtime)
+		return cfg, usagef("--runtime=%s: it is instrumented or stock", f.runtime)
 	}
 	switch {
 	case f.timeout < 0:
-		return usagef("--timeout=%s is negative: 0 is no limit", f.timeout)
+		return cfg, usagef("--timeout=%s is negative: 0 is no limit", f.timeout)
 	case f.gcStress < 0:
-		return usagef("--gc-stress=%d is negative: 0 is off, 1 collects after every call to C", f.gcStress)
+		return cfg, usagef("--gc-stress=%d is negative: 0 is off, 1 collects after every call to C", f.gcStress)
 	case f.count < 1:
-		return usagef("--count=%d: it must be 1 or more", f.count)
+		return cfg, usagef("--count=%d: it must be 1 or more", f.count)
 	}
 	if f.tags != "" {
 		cfg.Tags = strings.FieldsFunc(f.tags, func(r rune) bool { return r == ',' || r == ' ' })
@@ -151,7 +151,15 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 		cfg.TestFlags = append(cfg.TestFlags, "-test.short")
 	}
 	cfg.TestFlags = append(cfg.TestFlags, f.testArgs...)
+	return cfg, nil
+}
 
+// test runs the engine.
+func (a *app) test(cmd *cobra.Command, f testFlags) error {
+	cfg, err := a.config(f)
+	if err != nil {
+		return err
+	}
 	outs, err := a.open(f.outputs, f.verbose)
 	if err != nil {
 		return err
