@@ -98,6 +98,9 @@ func (r *frameReader) tier(f valgrind.Frame) tier {
 	if r.lang(f) == result.Go {
 		return r.goTier(goPackage(f.Function), f.Dir)
 	}
+	if r.cfg.Program {
+		return r.programTier(f)
+	}
 	if f.Dir == "" || strings.Contains(f.Object, "/vgpreload_") || within(f.Dir, r.cfg.GOROOT) ||
 		strings.HasSuffix(f.Dir, "runtime/cgo") {
 		return tierNone

@@ -22,6 +22,7 @@ type Config struct {
 	Named      []Named // the packages that the run was asked for, this one included
 	GOROOT     string
 	Binary     string // the test binary's path, as memcheck reports it
+	Program    bool   // the binary is no Go program
 	Token      string // of the run's marks; a mark with another one is not obeyed
 	AllFrames  bool   // show the frames between C and Go code and of Go's runtime, too
 	Repro      Repro  // what a command to run a test again needs

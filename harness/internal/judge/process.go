@@ -35,6 +35,7 @@ type Process struct {
 	settled       bool               // settle was called
 	allKnown      bool               // ruling as if all findings were known
 	alone         *Alone             // what the process is for, if it runs one test alone
+	program       *Program           // that the process runs, if it marks no tests
 	order         []uint64           // unique numbers, as they were reported
 	byUnique      map[uint64]*record // nil for errors that are no defects
 	folds         foldCounter
@@ -109,6 +110,7 @@ type record struct {
 	stacks      []result.Stack
 	hint        string
 	depth       int      // of the blamed frame in the error's own stack, in addresses from 1; 0 if it is not there
+	testDepth   int      // the same of the test's function, for programs
 	functions   []string // of the code under test, from the innermost to the blamed one: what a test may expect
 	count       uint64
 	bytes       uint64
@@ -268,6 +270,9 @@ func (p *Process) error(e *valgrind.Error) {
 // announce says once what was found.
 func (p *Process) announce(r *record) {
 	text := fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.blame), strings.Join(r.names(), " or "))
+	if p.program != nil {
+		text = p.program.chain(r)
+	}
 	if !p.told[text] {
 		p.told[text] = true
 		p.judge.progress(text)
@@ -294,12 +299,20 @@ func (p *Process) newRecord(e *valgrind.Error) *record {
 	if len(e.Sections) > 0 {
 		r.depth = fr.depth(e.Sections[0].Stack, r.blame)
 	}
-	r.tests, r.outside, r.attribution = p.attribute(e.Kind, a.sections)
+	if p.program == nil {
+		r.tests, r.outside, r.attribution = p.attribute(e.Kind, a.sections)
+	} else {
+		r.tests, r.attribution = p.program.attribute(e, a.sections)
+		r.testDepth = p.program.testDepth(e.Sections)
+	}
 	shown := a.sections
 	if p.judge.cfg.AllFrames {
 		shown = a.raw
 	}
 	for _, s := range shown {
+		if p.program != nil && !p.judge.cfg.AllFrames {
+			s.Stack = p.program.trim(s.Stack)
+		}
 		r.stacks = append(r.stacks, result.Stack{Label: s.Text.Text, Frames: fr.shown(s.Stack)})
 	}
 	return r

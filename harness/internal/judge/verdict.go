@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
@@ -19,6 +20,7 @@ type Outcome struct {
 	Stopped string
 	// Complaint is what valgrind itself complained of: it could not start, or it gave up. Empty if it did not.
 	Complaint string
+	Elapsed   time.Duration
 }
 
 // ruling is a verdict in the making.
