@@ -91,6 +91,7 @@ func Run(ctx context.Context, cfg Config, h result.Handler) (result.ExitCode, er
 	if cfg.Runtime == "" {
 		cfg.Runtime = result.Instrumented
 	}
+	cfg.TestFlags = withSeed(cfg.TestFlags)
 	if cfg.Dir == "" {
 		wd, err := os.Getwd()
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/result"
@@ -14,6 +15,17 @@ var reproVariables = []string{
 	"GOTOOLCHAIN", "GOEXPERIMENT", "GOFLAGS", "GODEBUG", "GOGC", "GOMEMLIMIT", "GOMAXPROCS", "GOAMD64", "GOARM64",
 	"CC", "CXX", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_LDFLAGS",
 	"LD_PRELOAD", "LD_LIBRARY_PATH", "GLIBC_TUNABLES", "MALLOC_PERTURB_", "MALLOC_ARENA_MAX",
+}
+
+// withSeed gives -test.shuffle=on a number, so that the run can be repeated.
+func withSeed(flags []string) []string {
+	flags = slices.Clone(flags)
+	for i, f := range flags {
+		if f == "-test.shuffle=on" {
+			flags[i] = "-test.shuffle=" + strconv.FormatInt(time.Now().UnixNano(), 10)
+		}
+	}
+	return flags
 }
 
 // repro is what a command to run a test again takes over from this run.

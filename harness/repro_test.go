@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +29,20 @@ func TestRepro(t *testing.T) {
 	// What names no version and changes nothing is not worth a word.
 	r = &run{cfg: Config{Env: []string{"GOTOOLCHAIN=local", "GOFLAGS=-buildvcs=false", "CC=", "PATH=/bin"}}}
 	if diff := cmp.Diff(judge.Repro{}, r.repro()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestShuffleGetsASeedThatCanBeRepeated(t *testing.T) {
+	asked := []string{"-test.short", "-test.shuffle=on"}
+	got := withSeed(asked)
+	if seed, ok := strings.CutPrefix(got[1], "-test.shuffle="); !ok || strings.Trim(seed, "0123456789") != "" || seed == "" {
+		t.Errorf("%q", got)
+	}
+	if asked[1] != "-test.shuffle=on" {
+		t.Errorf("the caller's flags became %q", asked)
+	}
+	if diff := cmp.Diff([]string{"-test.shuffle=7"}, withSeed([]string{"-test.shuffle=7"})); diff != "" {
 		t.Error(diff)
 	}
 }

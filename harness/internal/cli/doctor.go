@@ -40,7 +40,7 @@ Exit codes:
 			if format != "text" && format != "json" {
 				return usagef("--format=%s is not known: text, json are", format)
 			}
-			if len(args) == 0 && a.inModule() {
+			if len(args) == 0 && inModule() {
 				args = []string{"./..."}
 			}
 			cfg := doctor.Config{Env: a.Env, Valgrind: valgrind, Patterns: args, Terminal: a.width(a.Stdout) > 0}
@@ -75,19 +75,13 @@ Exit codes:
 	return cmd
 }
 
-// inModule is whether the working directory is in a module or a workspace, as far as its files tell.
-func (a *app) inModule() bool {
-	dir, err := os.Getwd()
-	for err == nil {
-		for _, name := range []string{"go.mod", "go.work"} {
-			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-				return true
-			}
+// inModule is whether the working directory is in a module or a workspace.
+func inModule() bool {
+	root := moduleRoot()
+	for _, name := range []string{"go.mod", "go.work"} {
+		if _, err := os.Stat(filepath.Join(root, name)); err == nil && root != "" {
+			return true
 		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-		dir = filepath.Dir(dir)
 	}
 	return false
 }

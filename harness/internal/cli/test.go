@@ -52,13 +52,24 @@ environment, which tells them that they run 10 to 50 times slower.
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.patterns, f.testArgs = args, nil
-			if n := cmd.ArgsLenAtDash(); n >= 0 {
-				f.patterns, f.testArgs = args[:n], args[n:]
-			}
+			f.arguments(cmd, args)
 			return a.test(cmd, f)
 		},
 	}
+	f.add(cmd)
+	return cmd
+}
+
+// arguments takes what is not a flag of ours.
+func (f *testFlags) arguments(cmd *cobra.Command, args []string) {
+	f.patterns, f.testArgs = args, nil
+	if n := cmd.ArgsLenAtDash(); n >= 0 {
+		f.patterns, f.testArgs = args[:n], args[n:]
+	}
+}
+
+// add adds the flags to a command.
+func (f *testFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	f.outputs.add(cmd)
@@ -88,7 +99,6 @@ environment, which tells them that they run 10 to 50 times slower.
 	fs.StringVar(&f.gcflags, "gcflags", "", "`FLAGS` for the compiler")
 	complete(cmd, "runtime", string(result.Instrumented), string(result.Stock))
 	complete(cmd, "mod", "readonly", "vendor", "mod")
-	return cmd
 }
 
 // complete gives a flag the values that a shell offers.
@@ -164,7 +174,12 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	if err != nil {
 		return err
 	}
-	defer outs.close()
+	last := newLastRun()
+	outs.handlers = append(outs.handlers, last)
+	defer func() {
+		outs.close()
+		last.close()
+	}()
 	a.code, err = harness.Run(cmd.Context(), cfg, outs)
 	return err
 }
