@@ -45,9 +45,9 @@ var _ = Describe("bounds", func() {
 		func() { Expect(planted.WithEnd("                ")).To(Equal(16)) })
 
 	specs("LengthInBytes",
-		func() { planted.LengthInBytes(2) },
-		func() { planted.LengthInBytes(3) },
-		func() { Expect(planted.LengthInElements(2)).To(Equal(0)) })
+		func() { planted.LengthInBytes(5) },
+		func() { planted.LengthInBytes(6, 7) },
+		func() { Expect(planted.LengthInElements(6, 7)).To(Equal(7)) })
 
 	limits := func(get func() (memory, threads int)) {
 		memory, threads := get()

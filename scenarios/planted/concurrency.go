@@ -130,8 +130,8 @@ func OwnText(code int) string {
 	return C.GoString(text)
 }
 
-// ThreadTextOutlived keeps a text that belongs to a thread, and the thread ends. Goroutines do the same when they move to
-// another thread between a call and the reading.
+// ThreadTextOutlived keeps a text that belongs to a thread, and the thread ends. A goroutine does the same when it moves
+// to another thread between a call and the reading.
 func ThreadTextOutlived(code int) byte {
 	f := (*C.struct_failure)(C.calloc(1, C.sizeof_struct_failure))
 	defer C.free(unsafe.Pointer(f))

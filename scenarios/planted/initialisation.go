@@ -108,7 +108,7 @@ func PaddingCleared(f *os.File, kind byte, size int) int {
 
 // ReadInPart looks for the end of a line in all of a buffer, of which read has filled a part.
 func ReadInPart(f *os.File) int {
-	const size = 16
+	const size = 8
 	buf := C.malloc(size)
 	defer C.free(buf)
 	C.read(C.int(f.Fd()), buf, size)
@@ -122,7 +122,7 @@ func ReadInPart(f *os.File) int {
 
 // ReadChecked is the twin: it looks at what was read.
 func ReadChecked(f *os.File) int {
-	const size = 16
+	const size = 8
 	buf := C.malloc(size)
 	defer C.free(buf)
 	n := C.read(C.int(f.Fd()), buf, size)

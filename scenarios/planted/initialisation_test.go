@@ -32,10 +32,10 @@ var _ = Describe("initialisation", func() {
 		func() { Expect(planted.PaddingCleared(null(), 'f', 100)).To(Equal(16)) })
 
 	specs("ReadInPart",
-		func() { planted.ReadInPart(pipe("no end")) },
-		func() { planted.ReadInPart(pipe("none")) },
+		func() { planted.ReadInPart(pipe("endless")) },
+		func() { planted.ReadInPart(pipe("no line")) },
 		func() {
-			Expect(planted.ReadChecked(pipe("no end"))).To(Equal(-1))
+			Expect(planted.ReadChecked(pipe("endless"))).To(Equal(-1))
 			Expect(planted.ReadChecked(pipe("end\n"))).To(Equal(3))
 		})
 

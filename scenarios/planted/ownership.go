@@ -164,9 +164,13 @@ func ClosedOnce(size int) {
 	b.Close()
 }
 
+// sent are messages that may have to be sent again.
+var sent [][]byte
+
 // GoMemoryGivenAway hands a slice of Go's to a function that frees what it gets.
 func GoMemoryGivenAway(text string) int {
 	b := append([]byte(text), 0)
+	sent = append(sent, b)
 	return int(C.consume((*C.char)(unsafe.Pointer(&b[0]))))
 }
 
