@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cgogrind/cgogrind/harness/internal/allocator"
 	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
@@ -52,6 +53,11 @@ type Config struct {
 	// CgoCheck2 checks every write of a Go pointer, with GOEXPERIMENT=cgocheck2.
 	CgoCheck2 bool
 
+	// AllowUnseen goes on, with a note, when memcheck cannot see all memory of a program; otherwise that is an error.
+	AllowUnseen bool
+	// TraceChildren runs the programs that the tests start under memcheck, too.
+	TraceChildren bool
+
 	// Suppressions are suppression files, beside those that come with the tool.
 	Suppressions []string
 	// Dispose decides about findings that no test expects; nil makes them all new. It is given the fingerprint, kind,
@@ -79,6 +85,15 @@ var ErrNoPackages = errors.New("no packages match")
 // (result.ExitInconclusive). When ctx is done, memcheck is ended in an orderly way and the verdicts and the summary
 // still come.
 func Run(ctx context.Context, cfg Config, h result.Handler) (result.ExitCode, error) {
+	r, err := newRun(cfg, h)
+	if err != nil {
+		return result.ExitMachine, err
+	}
+	return r.end(r.do(ctx))
+}
+
+// newRun sets what the configuration leaves open.
+func newRun(cfg Config, h result.Handler) (*run, error) {
 	if cfg.Env == nil {
 		cfg.Env = os.Environ()
 	}
@@ -95,22 +110,26 @@ func Run(ctx context.Context, cfg Config, h result.Handler) (result.ExitCode, er
 	if cfg.Dir == "" {
 		wd, err := os.Getwd()
 		if err != nil {
-			return result.ExitMachine, fmt.Errorf("finding the working directory: %w", err)
+			return nil, fmt.Errorf("finding the working directory: %w", err)
 		}
 		cfg.Dir = wd
 	}
-	r := &run{cfg: cfg, handler: h, start: time.Now()}
-	code, err := r.do(ctx)
-	if r.work != nil {
-		end := r.work.remove
-		if cfg.KeepWork {
-			fmt.Fprintf(cfg.Notes, "the temporary folder is %s\n", r.work.path)
-			end = r.work.keep
-		}
-		if workErr := end(); workErr != nil {
-			err = errors.Join(err, workErr)
-			code = max(code, result.ExitFail)
-		}
+	return &run{cfg: cfg, handler: h, start: time.Now()}, nil
+}
+
+// end removes the temporary folder. It takes and returns how the run went.
+func (r *run) end(code result.ExitCode, err error) (result.ExitCode, error) {
+	if r.work == nil {
+		return code, err
+	}
+	end := r.work.remove
+	if r.cfg.KeepWork {
+		fmt.Fprintf(r.cfg.Notes, "the temporary folder is %s\n", r.work.path)
+		end = r.work.keep
+	}
+	if workErr := end(); workErr != nil {
+		err = errors.Join(err, workErr)
+		code = max(code, result.ExitFail)
 	}
 	return code, err
 }
@@ -125,6 +144,9 @@ type run struct {
 	built    *build.Result
 	supps    *suppressed
 
+	allocators allocator.Inspector
+	malloc     []string // the allocators of the programs
+
 	mu       sync.Mutex // emit is called while tests print
 	tally    result.Tally
 	emitErr  error
@@ -135,16 +157,27 @@ func (r *run) do(ctx context.Context) (result.ExitCode, error) {
 	if code, err := r.prepare(ctx); err != nil {
 		return code, err
 	}
+	return r.runPackages(ctx)
+}
+
+// begin emits the first message. The context that it returns is done when the handler fails, too.
+func (r *run) begin(ctx context.Context) (context.Context, context.CancelFunc) {
 	runCtx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	r.stopEmit = cancel
 	id := make([]byte, 8)
 	rand.Read(id) // never fails
 	r.emit(result.Message{Config: &result.Config{
 		RunID: hex.EncodeToString(id), Tool: r.cfg.Tool, ProtocolVersion: result.ProtocolVersion,
 		Go: r.built.GoVersion, GOROOT: r.built.GOROOT, Valgrind: r.valgrind.Version.String(), Runtime: r.cfg.Runtime,
-		Allocator: "system", Command: r.cfg.Command, Dir: r.cfg.Dir,
+		Allocator: strings.Join(r.malloc, "; "), Command: r.cfg.Command, Dir: r.cfg.Dir,
 	}})
+	return runCtx, cancel
+}
+
+// runPackages runs what was built.
+func (r *run) runPackages(ctx context.Context) (result.ExitCode, error) {
+	runCtx, cancel := r.begin(ctx)
+	defer cancel()
 	var named []judge.Named
 	for _, p := range r.built.Packages {
 		named = append(named, judge.Named{ImportPath: p.ImportPath, Dir: p.Dir})
@@ -168,6 +201,11 @@ func (r *run) do(ctx context.Context) (result.ExitCode, error) {
 			return result.ExitInconclusive, err
 		}
 	}
+	return r.summarize()
+}
+
+// summarize emits the last message.
+func (r *run) summarize() (result.ExitCode, error) {
 	sum := r.tally.Summary()
 	sum.ElapsedS = time.Since(r.start).Seconds()
 	sum.Suppressions = r.supps.summary()
@@ -182,33 +220,11 @@ const interrupted = "the run was interrupted"
 
 // prepare does everything that can fail for somebody else's fault before the first message.
 func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
+	if code, err := r.setUp(ctx); err != nil {
+		return code, err
+	}
 	var err error
-	if r.valgrind, err = memcheck.Find(ctx, r.cfg.Valgrind); err != nil {
-		return result.ExitMachine, err
-	}
-	if r.work, err = newWorkDir(); err != nil {
-		return result.ExitMachine, err
-	}
-	bin := filepath.Join(r.work.path, "bin")
-	if err := os.Mkdir(bin, 0o700); err != nil {
-		return result.ExitMachine, fmt.Errorf("making a temporary folder: %w", err)
-	}
-	if r.supps, err = newSuppressed(r.work.path, r.cfg.Suppressions); err != nil {
-		return result.ExitUsage, err
-	}
-	for _, text := range r.supps.expired(r.start) {
-		fmt.Fprintln(r.cfg.Notes, text)
-	}
-	var experiments []string
-	if r.cfg.CgoCheck2 {
-		experiments = append(experiments, "cgocheck2")
-	}
-	r.built, err = build.Build(ctx, build.Config{
-		Patterns: r.cfg.Patterns, Dir: r.cfg.Dir, Env: r.cfg.Env, Tags: r.cfg.Tags, Flags: r.cfg.BuildFlags,
-		Experiments: experiments, Runtime: r.cfg.Runtime, OutDir: bin, CacheDir: cacheDir(r.work.path),
-		Progress: r.cfg.Notes,
-	})
-	if err != nil {
+	if r.built, err = build.Build(ctx, r.buildConfig()); err != nil {
 		return buildCode(ctx, err), err
 	}
 	if len(r.built.Packages) == 0 {
@@ -218,7 +234,43 @@ func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
 		}
 		return result.ExitUsage, fmt.Errorf("%w %s: see go help packages for how to name them", ErrNoPackages, patterns)
 	}
+	return r.inspectPackages(ctx)
+}
+
+// setUp finds valgrind and makes the temporary folder.
+func (r *run) setUp(ctx context.Context) (result.ExitCode, error) {
+	var err error
+	if r.valgrind, err = memcheck.Find(ctx, r.cfg.Valgrind); err != nil {
+		return result.ExitMachine, err
+	}
+	if r.work, err = newWorkDir(); err != nil {
+		return result.ExitMachine, err
+	}
+	if err := os.Mkdir(filepath.Join(r.work.path, binDir), 0o700); err != nil {
+		return result.ExitMachine, fmt.Errorf("making a temporary folder: %w", err)
+	}
+	if r.supps, err = newSuppressed(r.work.path, r.cfg.Suppressions); err != nil {
+		return result.ExitUsage, err
+	}
+	for _, text := range r.supps.expired(r.start) {
+		fmt.Fprintln(r.cfg.Notes, text)
+	}
 	return 0, nil
+}
+
+// binDir is where in the temporary folder binaries are.
+const binDir = "bin"
+
+func (r *run) buildConfig() build.Config {
+	var experiments []string
+	if r.cfg.CgoCheck2 {
+		experiments = append(experiments, "cgocheck2")
+	}
+	return build.Config{
+		Patterns: r.cfg.Patterns, Dir: r.cfg.Dir, Env: r.cfg.Env, Tags: r.cfg.Tags, Flags: r.cfg.BuildFlags,
+		Experiments: experiments, Runtime: r.cfg.Runtime, OutDir: filepath.Join(r.work.path, binDir),
+		CacheDir: cacheDir(r.work.path), Progress: r.cfg.Notes,
+	}
 }
 
 // cacheDir is where the instrumented runtime is kept from run to run, or in the run's own folder without a home.

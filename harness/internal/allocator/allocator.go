@@ -72,6 +72,17 @@ func (u Unseen) String() string {
 		u.Object)
 }
 
+// Source names the source in a word or three.
+func (u Unseen) Source() string {
+	switch {
+	case u.Static:
+		return "any memory"
+	case u.Function == "":
+		return u.Allocator
+	}
+	return u.Function
+}
+
 // Remedy says how to make the memory visible, in a sentence without a full stop.
 func (u Unseen) Remedy() string {
 	switch {
@@ -118,9 +129,15 @@ func (e *MissingError) Error() string {
 // ErrNotELF is the error for a file that is no program in the ELF format.
 var ErrNotELF = errors.New("it is no ELF program")
 
+// Inspector inspects programs, and libraries that several of them load once. The zero value is ready. It is not safe for
+// concurrent use.
+type Inspector struct {
+	objects map[string]*object
+}
+
 // Inspect inspects a program. The error is a *MissingError when the program could not start, and matches ErrNotELF for
 // a script and the like.
-func Inspect(ctx context.Context, p Program) (*Report, error) {
+func (in *Inspector) Inspect(ctx context.Context, p Program) (*Report, error) {
 	path, err := filepath.Abs(p.Path)
 	if err != nil {
 		return nil, fmt.Errorf("inspecting %s: %w", p.Path, err)
@@ -148,9 +165,15 @@ func Inspect(ctx context.Context, p Program) (*Report, error) {
 	r := &Report{}
 	var objects []*object
 	for _, name := range append([]string{path}, loaded...) {
-		o, err := readObject(name)
-		if err != nil {
-			return nil, fmt.Errorf("inspecting %s, which %s loads: %w", name, p.Path, err)
+		o := in.objects[name]
+		if o == nil {
+			if o, err = readObject(name); err != nil {
+				return nil, fmt.Errorf("inspecting %s, which %s loads: %w", name, p.Path, err)
+			}
+			if in.objects == nil {
+				in.objects = make(map[string]*object)
+			}
+			in.objects[name] = o
 		}
 		objects = append(objects, o)
 		r.Objects = append(r.Objects, name)

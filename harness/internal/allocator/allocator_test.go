@@ -139,7 +139,7 @@ func TestAgreesWithMemcheck(t *testing.T) {
 			if k.preload != "" {
 				env = append(env, "LD_PRELOAD="+k.preload)
 			}
-			r, err := allocator.Inspect(context.Background(), allocator.Program{Path: program, Env: env})
+			r, err := new(allocator.Inspector).Inspect(context.Background(), allocator.Program{Path: program, Env: env})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,14 +183,14 @@ func TestMissingLibrary(t *testing.T) {
 	command(t, dir, "gcc", "-o", "main", "main.c", lib)
 
 	program := allocator.Program{Path: filepath.Join(dir, "main"), Dir: dir}
-	r, err := allocator.Inspect(context.Background(), program)
+	r, err := new(allocator.Inspector).Inspect(context.Background(), program)
 	if err != nil || !slices.Contains(r.Objects, lib) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if err := os.Remove(lib); err != nil {
 		t.Fatal(err)
 	}
-	_, err = allocator.Inspect(context.Background(), program)
+	_, err = new(allocator.Inspector).Inspect(context.Background(), program)
 	var missing *allocator.MissingError
 	if !errors.As(err, &missing) || !strings.Contains(err.Error(), "libgone.so") {
 		t.Errorf("without its library: %v", err)
@@ -200,10 +200,10 @@ func TestMissingLibrary(t *testing.T) {
 func TestNoProgram(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "script")
 	write(t, script, "#!/bin/sh\n")
-	if _, err := allocator.Inspect(context.Background(), allocator.Program{Path: script}); !errors.Is(err, allocator.ErrNotELF) {
+	if _, err := new(allocator.Inspector).Inspect(context.Background(), allocator.Program{Path: script}); !errors.Is(err, allocator.ErrNotELF) {
 		t.Errorf("a script: %v", err)
 	}
-	if _, err := allocator.Inspect(context.Background(), allocator.Program{Path: script + "x"}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := new(allocator.Inspector).Inspect(context.Background(), allocator.Program{Path: script + "x"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 }
