@@ -5,7 +5,10 @@
 // stream's own encoding.
 package result
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // ProtocolVersion is the version of the message stream: it changes when a reader of the former one would misread it.
 const ProtocolVersion = 1
@@ -34,9 +37,24 @@ type Config struct {
 	GOROOT          string   `json:"goroot,omitempty"`
 	Valgrind        string   `json:"valgrind"` // for example "3.19.0"
 	Runtime         Runtime  `json:"runtime"`
-	Allocator       string   `json:"allocator"` // "system"
+	Allocator       string   `json:"allocator"` // whose malloc the programs use, and what is not checked: "system"
 	Command         []string `json:"command"`   // cgogrind's own command line
 	Dir             string   `json:"dir"`       // its working directory
+	// Root is the folder that reports for a repository name files relative to: that of the repository. Dir if empty.
+	Root    string    `json:"root,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	// Shard is the part of the run that this stream is of; nil if it is all of it.
+	Shard *Shard `json:"shard,omitempty"`
+	// RunKey is what the shards of one run have in common and no other run has, as far as it can be known: the CI
+	// system's number of the run, and what was asked for (patterns, tests, tags, flags). Streams with different keys are
+	// never merged as shards of one run, nor are those with different versions of cgogrind, Go, valgrind or the runtime.
+	RunKey string `json:"run_key,omitempty"`
+}
+
+// Shard says which part of a run this is.
+type Shard struct {
+	Index int `json:"index"` // from 1
+	Count int `json:"count"`
 }
 
 // Runtime says which Go runtime the test binaries were built with.

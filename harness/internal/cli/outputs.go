@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/cgogrind/cgogrind/harness/internal/report/gotest"
+	"github.com/cgogrind/cgogrind/harness/internal/report/junit"
 	"github.com/cgogrind/cgogrind/harness/internal/report/text"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -21,6 +23,7 @@ import (
 // outputFlags say what a command makes of the result messages.
 type outputFlags struct {
 	format string
+	json   bool // go test's flag
 	files  []fileFlag
 }
 
@@ -44,6 +47,11 @@ var formats = []format{
 		name: "json", flag: "stream", help: "write the result stream to `FILE`, too",
 		make: func(w io.Writer) result.Handler { return result.NewEncoder(w) },
 	},
+	{name: "gotest", make: func(w io.Writer) result.Handler { return gotest.New(w) }},
+	{
+		name: "junit", help: "write JUnit XML to `FILE`, too",
+		make: func(w io.Writer) result.Handler { return junit.New(w) },
+	},
 }
 
 // add adds the flags to a command.
@@ -54,7 +62,9 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 		names = append(names, f.name)
 	}
 	fs.StringVar(&o.format, "format", "text",
-		"what to print on standard output, a `FORMAT`: "+strings.Join(names, ", ")+"; json is the result stream")
+		"what to print on standard output, a `FORMAT`: "+strings.Join(names, ", ")+";\n"+
+			"json is the result stream, gotest the events of go test -json")
+	fs.BoolVar(&o.json, "json", false, "print the events that go test -json prints: the same as --format gotest")
 	complete(cmd, "format", names...)
 	o.files = make([]fileFlag, len(formats))
 	for i, f := range formats {
@@ -82,6 +92,12 @@ func (a *app) open(o outputFlags, verbose bool) (*outputs, error) {
 	progress := text.Options{Progress: a.Stderr, ProgressWidth: a.width(a.Stderr), Color: a.color()}
 	if verbose {
 		progress.ProgressWidth = 0
+	}
+	if o.json {
+		if o.format != "text" && o.format != "gotest" {
+			return nil, usagef("-json prints go test's events, --format=%s something else: choose one", o.format)
+		}
+		o.format = "gotest"
 	}
 	outs := &outputs{}
 	if o.format == "text" {

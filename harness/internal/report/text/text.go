@@ -10,14 +10,10 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/cgogrind/cgogrind/harness/internal/report"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
@@ -34,16 +30,16 @@ type Options struct {
 type Handler struct {
 	out      *bufio.Writer
 	opts     Options
-	config   result.Config
+	print    report.Printer
 	pkg      string // of the last test line
 	status   bool   // the status line has something on it
-	findings []*result.Finding
+	findings report.Store
 	expected int
 }
 
 // New returns a Handler that prints to out.
 func New(out io.Writer, opts Options) *Handler {
-	return &Handler{out: bufio.NewWriter(out), opts: opts}
+	return &Handler{out: bufio.NewWriter(out), opts: opts, print: report.Printer{Color: opts.Color}}
 }
 
 // Handle prints a message; findings wait for the summary.
@@ -54,17 +50,17 @@ func (h *Handler) Handle(_ context.Context, m result.Message) error {
 	h.clearStatus()
 	switch {
 	case m.Config != nil:
-		h.config = *m.Config
+		h.print.Places = report.PlacesOf(m.Config)
 		runtime := ""
 		if m.Config.Runtime == result.Stock {
 			runtime = ", stock runtime: expect false errors"
 		}
-		h.line("%s", h.dim(clean(fmt.Sprintf("cgogrind %s, %s, valgrind %s%s", m.Config.Tool, m.Config.Go,
+		h.line("%s", h.print.Dim(report.Clean(fmt.Sprintf("cgogrind %s, %s, valgrind %s%s", m.Config.Tool, m.Config.Go,
 			m.Config.Valgrind, runtime))))
 	case m.Test != nil:
 		h.test(m.Test)
 	case m.Finding != nil:
-		h.findings = append(h.findings, m.Finding)
+		h.findings.Add(m.Finding)
 		if m.Finding.Disposition == result.Expected {
 			h.expected++
 		}
@@ -91,7 +87,7 @@ func (h *Handler) progress(p *result.Progress) error {
 	if p.Package != "" {
 		prefix = path.Base(p.Package) + ": "
 	}
-	text := prefix + clean(p.Text)
+	text := prefix + report.Clean(p.Text)
 	if w := h.opts.ProgressWidth; w > 1 {
 		text = strings.ReplaceAll(text, "\n", " ")
 		if r := []rune(text); len(r) >= w {
@@ -118,17 +114,17 @@ func (h *Handler) clearStatus() {
 func (h *Handler) test(t *result.Test) {
 	if t.Package != h.pkg {
 		h.pkg = t.Package
-		h.line("\n%s", h.bold(clean(t.Package)))
+		h.line("\n%s", h.print.Bold(report.Line(t.Package)))
 	}
-	h.line("  %s  %s %s", h.verdict(t.Verdict), clean(t.Name), h.dim(fmt.Sprintf("(%.2fs)", t.ElapsedS)))
+	h.line("  %s  %s %s", h.verdict(t.Verdict), report.Line(t.Name), h.print.Dim(fmt.Sprintf("(%.2fs)", t.ElapsedS)))
 	if t.Reason != "" {
-		h.indented("        ", clean(t.Reason))
+		h.indented("        ", report.Clean(t.Reason))
 	}
 	if t.Output != "" {
-		h.indented("        "+h.dim("│ "), clean(t.Output))
+		h.indented("        "+h.print.Dim("│ "), report.Clean(t.Output))
 	}
 	if t.Repro != "" && t.Verdict != result.Pass {
-		h.line("        %s", h.dim("again: "+clean(t.Repro)))
+		h.line("        %s", h.print.Dim("again: "+report.Line(t.Repro)))
 	}
 }
 
@@ -141,180 +137,43 @@ func (h *Handler) indented(prefix, text string) {
 func (h *Handler) verdict(v result.Verdict) string {
 	switch v {
 	case result.Pass:
-		return h.paint("32", "pass")
+		return h.print.Paint("32", "pass")
 	case result.Skip:
-		return h.paint("36", "skip")
+		return h.print.Paint("36", "skip")
 	case result.Fail:
-		return h.paint("1;31", "FAIL")
+		return h.print.Paint("1;31", "FAIL")
 	case result.Inconclusive:
-		return h.paint("1;33", "inconclusive")
+		return h.print.Paint("1;33", "inconclusive")
 	}
-	return clean(string(v))
+	return report.Line(string(v))
 }
 
 // allFindings prints the findings, those that fail a run last, nearest to the summary.
 func (h *Handler) allFindings() {
-	slices.SortStableFunc(h.findings, func(a, b *result.Finding) int { return quiet(b) - quiet(a) })
-	for i, f := range h.findings {
-		if i == 0 {
-			h.line("\n%s", h.bold("findings"))
-		}
-		h.finding(f)
+	if h.findings.Len() > 0 {
+		h.line("\n%s", h.print.Bold("findings"))
 	}
-}
-
-func quiet(f *result.Finding) int {
-	if f.Disposition == result.New {
-		return 0
-	}
-	return 1
-}
-
-func (h *Handler) finding(f *result.Finding) {
-	headline := fmt.Sprintf("%s: %s", clean(f.Kind), clean(f.Message))
-	if quiet(f) == 1 {
-		where := ""
-		if f.Blame != nil {
-			where = " in " + h.place(f.Blame)
-		}
-		h.line("\n  %s  %s%s", h.paint("36", clean(string(f.Disposition))), headline, where)
-		h.line("    test   %s", h.tests(f))
-		return
-	}
-	h.line("\n  %s  %s", h.paint("1;31", headline), h.dim(f.Fingerprint))
-	h.line("    test   %s", h.tests(f))
-	if f.Count > 1 {
-		h.line("    count  %d", f.Count)
-	}
-	if b := f.Blame; b != nil {
-		h.line("    blame  %s", h.place(b))
-		if b.Source != "" {
-			h.line("           %s", h.bold(clean(b.Source)))
+	for i := range h.findings.Len() {
+		if !report.IsNew(h.findings.Brief(i)) {
+			h.quiet(h.findings.Finding(i))
 		}
 	}
-	if f.Hint != "" {
-		for i, l := range wrap(clean(f.Hint), hintWidth) {
-			label := "hint "
-			if i > 0 {
-				label = "     "
-			}
-			h.line("    %s  %s", label, l)
+	for i := range h.findings.Len() {
+		if report.IsNew(h.findings.Brief(i)) {
+			h.line("")
+			h.print.Finding(h.out, h.findings.Finding(i))
 		}
 	}
-	for _, s := range f.Stacks {
-		h.stack(s, f.Blame)
-	}
-	if f.Repro != "" {
-		h.line("    %s", h.dim("again: "+clean(f.Repro)))
-	}
 }
 
-func (h *Handler) tests(f *result.Finding) string {
-	var names []string
-	for _, t := range f.Tests {
-		names = append(names, clean(t))
+// quiet prints a finding that fails no test.
+func (h *Handler) quiet(f *result.Finding) {
+	where := ""
+	if f.Blame != nil {
+		where = " in " + h.print.Place(f.Blame)
 	}
-	text := strings.Join(names, ", ")
-	if f.Attribution == result.OneOf {
-		text = "one of " + text
-	}
-	return text + h.dim("  "+clean(f.Package))
-}
-
-const hintWidth = 96
-
-// wrap breaks text into lines of at most width characters, as far as its words allow.
-func wrap(text string, width int) []string {
-	var lines []string
-	for word := range strings.FieldsSeq(text) {
-		if n := len(lines); n > 0 && utf8.RuneCountInString(lines[n-1])+1+utf8.RuneCountInString(word) <= width {
-			lines[n-1] += " " + word
-		} else {
-			lines = append(lines, word)
-		}
-	}
-	return lines
-}
-
-// place is a function and where its code is.
-func (h *Handler) place(f *result.Frame) string {
-	return shortFunction(clean(f.Function)) + "  " + h.location(f)
-}
-
-const functionWidth = 44
-
-func (h *Handler) stack(s result.Stack, blame *result.Frame) {
-	h.line("")
-	if s.Label != "" {
-		h.line("    %s", clean(s.Label))
-	}
-	for _, f := range s.Frames {
-		name := shortFunction(clean(f.Function))
-		if name == "" {
-			name = "?"
-		}
-		pad := strings.Repeat(" ", max(0, functionWidth-utf8.RuneCountInString(name)))
-		arrow := "  "
-		if blame != nil && f.Function == blame.Function && f.Line == blame.Line && f.File == blame.File {
-			arrow, name = h.paint("1;31", "▸ "), h.bold(name)
-		}
-		h.line("    %s%s  %s%s  %s", arrow, h.lang(f.Lang), name, pad, h.dim(h.location(&f)))
-	}
-}
-
-func (h *Handler) lang(l result.Lang) string {
-	switch l {
-	case result.Go:
-		return h.paint("34", "Go")
-	case result.C:
-		return h.paint("35", "C ")
-	}
-	return "  "
-}
-
-// shortFunction leaves the last element of a Go function's import path.
-func shortFunction(name string) string {
-	head, _, _ := strings.Cut(name, "[")
-	head, _, _ = strings.Cut(head, "(")
-	if strings.Contains(head, " ") || strings.Contains(head, "::") {
-		return name // C++: a slash is an operator
-	}
-	return name[strings.LastIndexByte(head, '/')+1:]
-}
-
-// location is a frame's file and line, or the object that holds it.
-func (h *Handler) location(f *result.Frame) string {
-	switch {
-	case f.File != "" && f.Line > 0:
-		return fmt.Sprintf("%s:%d", h.short(clean(f.File)), f.Line)
-	case f.File != "":
-		return h.short(clean(f.File))
-	case f.Object != "" && f.Function == "":
-		return fmt.Sprintf("%s, offset …%03x", path.Base(clean(f.Object)), f.Offset)
-	case f.Object == "":
-		return ""
-	}
-	return path.Base(clean(f.Object))
-}
-
-var moduleCache = regexp.MustCompile(`^.*/pkg/mod/(.*@.*)$`)
-
-// short makes a path readable: relative to the working directory, to the module cache, or to GOROOT.
-func (h *Handler) short(file string) string {
-	if h.config.Dir != "" {
-		if rel, err := filepath.Rel(h.config.Dir, file); err == nil && filepath.IsLocal(rel) {
-			return rel
-		}
-	}
-	if h.config.GOROOT != "" {
-		if rest, ok := strings.CutPrefix(file, h.config.GOROOT+"/"); ok {
-			return "$GOROOT/" + rest
-		}
-	}
-	if m := moduleCache.FindStringSubmatch(file); m != nil {
-		return m[1]
-	}
-	return file
+	h.line("\n  %s  %s: %s%s", h.print.Paint("36", report.Line(string(f.Disposition))), report.Line(f.Kind), report.Line(f.Message), where)
+	h.line("    test   %s", h.print.Tests(f))
 }
 
 func (h *Handler) summary(s *result.Summary) {
@@ -354,36 +213,5 @@ func (h *Handler) summary(s *result.Summary) {
 		text = "no test ran"
 	}
 	took := time.Duration(s.ElapsedS * float64(time.Second)).Round(10 * time.Millisecond)
-	h.line("\n%s %s", h.paint(color, text), h.dim(fmt.Sprintf("(%s)", took)))
-}
-
-func (h *Handler) paint(code, s string) string {
-	if !h.opts.Color || s == "" {
-		return s
-	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
-}
-
-func (h *Handler) bold(s string) string { return h.paint("1", s) }
-func (h *Handler) dim(s string) string  { return h.paint("2", s) }
-
-var escapes = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])`)
-
-// clean removes what would make a terminal do something: escape sequences, control characters but newlines and tabs,
-// and marks that change the direction of text.
-func clean(s string) string {
-	if !strings.ContainsFunc(s, isHarmful) && utf8.ValidString(s) {
-		return s
-	}
-	s = escapes.ReplaceAllString(strings.ToValidUTF8(s, "\uFFFD"), "")
-	return strings.Map(func(r rune) rune {
-		if isHarmful(r) {
-			return -1
-		}
-		return r
-	}, s)
-}
-
-func isHarmful(r rune) bool {
-	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r))
+	h.line("\n%s %s", h.print.Paint(color, text), h.print.Dim(fmt.Sprintf("(%s)", took)))
 }

@@ -2,68 +2,41 @@ package text_test
 
 import (
 	"bytes"
-	"flag"
-	"os"
-	"path/filepath"
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cgogrind/cgogrind/harness/internal/report/reporttest"
 	"github.com/cgogrind/cgogrind/harness/internal/report/text"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
-var update = flag.Bool("update", false, "rewrite the goldens")
+func plain(w io.Writer) result.Handler    { return text.New(w, text.Options{}) }
+func coloured(w io.Writer) result.Handler { return text.New(w, text.Options{Color: true}) }
 
-// Each testdata/NAME.jsonl is a result stream; NAME.txt is how it is shown, NAME.color.txt in colour.
 func TestGolden(t *testing.T) {
-	streams, err := filepath.Glob("testdata/*.jsonl")
-	if err != nil || len(streams) == 0 {
-		t.Fatalf("no streams in testdata (%v)", err)
-	}
-	for _, stream := range streams {
-		t.Run(filepath.Base(stream), func(t *testing.T) {
-			base := strings.TrimSuffix(stream, ".jsonl")
-			golden(t, base+".txt", show(t, stream, text.Options{}))
-			golden(t, base+".color.txt", show(t, stream, text.Options{Color: true}))
-		})
-	}
+	reporttest.Golden(t, ".txt", plain, nil)
+	reporttest.Golden(t, ".color.txt", coloured, nil)
 }
 
-func show(t *testing.T, stream string, opts text.Options) string {
-	t.Helper()
-	f, err := os.Open(stream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var out bytes.Buffer
-	h := text.New(&out, opts)
-	for m, err := range result.Decode(f) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := h.Handle(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out.String()
-}
+func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, plain) }
 
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o666); err != nil {
-			t.Fatal(err)
+func TestHostile(t *testing.T) {
+	got := reporttest.Write(t, reporttest.Hostile(), plain)
+	for _, bad := range append([]string{"##["}, reporttest.Controls...) {
+		if strings.Contains(got, bad) {
+			t.Errorf("%q came through", bad)
 		}
 	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
+	for line := range strings.Lines(got) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") {
+			t.Errorf("a workflow command: %.80q", line)
+		}
 	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s: %s", file, diff)
+	if n := strings.Count(got, "alert(1)"); n < 30 {
+		t.Errorf("only %d of the texts are there", n)
 	}
 }
 
@@ -94,32 +67,5 @@ func TestProgress(t *testing.T) {
 				t.Errorf("%q, want %q", out.String(), want)
 			}
 		})
-	}
-}
-
-// What a program under test prints must not reach the terminal as commands.
-func TestControlCharacters(t *testing.T) {
-	evil := "a\x1b]0;title\x07b\x1b[31mc\x9bd\u202ee\rf\x00g"
-	var out bytes.Buffer
-	h := text.New(&out, text.Options{})
-	for _, m := range []result.Message{
-		{Config: &result.Config{Tool: evil, Go: evil, Valgrind: evil}},
-		{Test: &result.Test{Package: evil, Name: evil, Verdict: result.Fail, Reason: evil, Output: evil, Repro: evil}},
-		{Finding: &result.Finding{Kind: evil, Package: evil, Tests: []string{evil}, Disposition: result.New, Message: evil,
-			Fingerprint: "00", Hint: evil, Repro: evil, Blame: &result.Frame{Function: evil, File: evil, Line: 1, Source: evil},
-			Stacks: []result.Stack{{Label: evil, Frames: []result.Frame{{Function: evil, File: evil}, {Object: evil}}}}}},
-		{Summary: &result.Summary{}},
-	} {
-		if err := h.Handle(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, bad := range []string{"\x1b", "\x07", "\x9b", "\u202e", "\r", "\x00"} {
-		if strings.Contains(out.String(), bad) {
-			t.Errorf("%q came through:\n%q", bad, out.String())
-		}
-	}
-	if n := strings.Count(out.String(), "abc\uFFFDdefg"); n < 10 {
-		t.Errorf("only %d of the texts are there:\n%s", n, out.String())
 	}
 }
