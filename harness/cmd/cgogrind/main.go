@@ -11,6 +11,7 @@ func main() {
 	os.Exit(int(cli.Main(cli.Process{
 		Args:   os.Args,
 		Env:    os.Environ(),
+		Stdin:  os.Stdin,
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
 	})))

@@ -26,6 +26,7 @@ import (
 type Process struct {
 	Args           []string // with the program's name first
 	Env            []string
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
 
@@ -112,7 +113,7 @@ Go test, and nothing in the tested packages has to change.
 			return usagef("which command?")
 		},
 	}
-	root.AddCommand(a.testCommand(), a.doctorCommand(), a.tagsCommand(), a.versionCommand())
+	root.AddCommand(a.testCommand(), a.reportCommand(), a.doctorCommand(), a.tagsCommand(), a.versionCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
 	return root
 }

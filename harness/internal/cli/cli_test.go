@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"cgogrind": func() {
-			os.Exit(int(cli.Main(cli.Process{Args: os.Args, Env: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr})))
+			os.Exit(int(cli.Main(cli.Process{Args: os.Args, Env: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})))
 		},
 	})
 }

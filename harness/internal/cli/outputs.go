@@ -24,6 +24,7 @@ import (
 type outputFlags struct {
 	format string
 	json   bool // go test's flag
+	saved  bool // the run is over: there is no progress to show
 	files  []fileFlag
 }
 
@@ -111,7 +112,10 @@ func (a *app) open(o outputFlags, verbose bool) (*outputs, error) {
 			}
 			return nil, usagef("--format=%s is not known: %s are", o.format, strings.Join(names, ", "))
 		}
-		outs.handlers = append(outs.handlers, formats[i].make(a.Stdout), text.New(io.Discard, progress))
+		outs.handlers = append(outs.handlers, formats[i].make(a.Stdout))
+		if !o.saved {
+			outs.handlers = append(outs.handlers, text.New(io.Discard, progress))
+		}
 	}
 	for i, f := range o.files {
 		if f.name == "" {

@@ -51,12 +51,21 @@ func (h *Handler) Handle(_ context.Context, m result.Message) error {
 	switch {
 	case m.Config != nil:
 		h.print.Places = report.PlacesOf(m.Config)
-		runtime := ""
-		if m.Config.Runtime == result.Stock {
-			runtime = ", stock runtime: expect false errors"
+		c := m.Config
+		var versions []string
+		if c.Tool != "" { // it is not memcheck's own report
+			versions = append(versions, "cgogrind "+c.Tool)
 		}
-		h.line("%s", h.print.Dim(report.Clean(fmt.Sprintf("cgogrind %s, %s, valgrind %s%s", m.Config.Tool, m.Config.Go,
-			m.Config.Valgrind, runtime))))
+		if c.Go != "" {
+			versions = append(versions, c.Go)
+		}
+		if c.Valgrind != "" {
+			versions = append(versions, "valgrind "+c.Valgrind)
+		}
+		if c.Runtime == result.Stock {
+			versions = append(versions, "stock runtime: expect false errors")
+		}
+		h.line("%s", h.print.Dim(report.Line(strings.Join(versions, ", "))))
 	case m.Test != nil:
 		h.test(m.Test)
 	case m.Finding != nil:

@@ -1,0 +1,292 @@
+package saved
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/report"
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+)
+
+// readXML makes messages of a report of memcheck. The program is the package, its report the one test, which fails if
+// memcheck counted errors and is inconclusive if the report is not whole. Sources are looked up where the report says they
+// are.
+func readXML(name string, r io.Reader) iter.Seq2[result.Message, error] {
+	return func(yield func(result.Message, error) bool) {
+		x := &xmlReport{name: path.Base(name), recordOf: make(map[string]int), files: make(map[string][]string)}
+		for e, err := range valgrind.Read(r) {
+			x.whole.Add(e, err)
+			if err == nil {
+				x.add(e)
+			}
+			if x.config == nil {
+				if _, ok := e.(valgrind.Status); !ok && err == nil {
+					continue
+				}
+				if x.header.Protocol == 0 {
+					yield(result.Message{}, fmt.Errorf("it has no header of memcheck: %s", x.whole.Reason()))
+					return
+				}
+				if x.config = x.begin(); !yield(result.Message{Config: x.config}, nil) {
+					return
+				}
+			}
+		}
+		if x.config == nil {
+			yield(result.Message{}, fmt.Errorf("it is not a report of memcheck: %s", x.whole.Reason()))
+			return
+		}
+		for _, m := range x.end() {
+			if !yield(m, nil) {
+				return
+			}
+		}
+	}
+}
+
+// xmlReport is a report of memcheck that is being read.
+type xmlReport struct {
+	name     string
+	header   valgrind.Header
+	config   *result.Config
+	whole    valgrind.Completeness
+	signal   *valgrind.FatalSignal
+	elapsed  float64
+	findings report.Store
+	recordOf map[string]int // finding by fingerprint
+	unique   []uint64       // memcheck's number of each error that was counted as a finding, and which finding it is
+	finding  []int
+	counts   map[uint64]uint64
+	files    map[string][]string
+}
+
+var valgrindVersion = regexp.MustCompile(`Valgrind-([0-9][^ ]*)`)
+
+func (x *xmlReport) begin() *result.Config {
+	version := ""
+	for _, line := range x.header.Preamble {
+		if m := valgrindVersion.FindStringSubmatch(line); m != nil {
+			version = m[1]
+		}
+	}
+	return &result.Config{
+		ProtocolVersion: result.ProtocolVersion, Valgrind: version, Command: append(slices.Clone(x.header.ValgrindArgs), x.header.Args...),
+	}
+}
+
+func (x *xmlReport) program() string {
+	if len(x.header.Args) == 0 {
+		return "?"
+	}
+	return path.Base(x.header.Args[0])
+}
+
+func (x *xmlReport) add(e valgrind.Event) {
+	switch e := e.(type) {
+	case valgrind.Header:
+		x.header = e
+	case valgrind.Status:
+		x.elapsed = cmp.Or(seconds(e.Time), x.elapsed)
+	case *valgrind.Error:
+		x.error(e)
+	case valgrind.FatalSignal:
+		x.signal = &e
+	case valgrind.ErrorCounts:
+		x.counts = make(map[uint64]uint64, len(e))
+		for _, p := range e {
+			x.counts[p.Unique] = p.Count
+		}
+	}
+}
+
+// seconds reads DD:HH:MM:SS.mmm.
+func seconds(time string) float64 {
+	var d, h, m int
+	var s float64
+	if _, err := fmt.Sscanf(time, "%d:%d:%d:%f", &d, &h, &m, &s); err != nil {
+		return 0
+	}
+	return float64((d*24+h)*60+m)*60 + s
+}
+
+func (x *xmlReport) error(e *valgrind.Error) {
+	if !x.countsLeak(e.Kind) {
+		return
+	}
+	f := &result.Finding{
+		Kind: string(e.Kind), Package: x.program(), Test: x.name, Tests: []string{x.name}, Disposition: result.New,
+		Message: lossRecord.ReplaceAllString(e.What.Text, ""), Count: 1, Bytes: e.What.LeakedBytes, Blocks: e.What.LeakedBlocks,
+	}
+	for _, s := range e.Sections {
+		stack := result.Stack{Label: s.Text.Text}
+		for _, frame := range s.Stack {
+			stack.Frames = append(stack.Frames, x.frame(frame))
+		}
+		f.Stacks = append(f.Stacks, stack)
+	}
+	f.Blame = x.blame(f.Stacks)
+	f.Fingerprint = result.Fingerprint(f.Kind, significant(f))
+	i, ok := x.recordOf[f.Fingerprint]
+	if ok {
+		join(x.findings.Brief(i), f)
+	} else {
+		i = x.findings.Add(f)
+		x.recordOf[f.Fingerprint] = i
+	}
+	x.unique, x.finding = append(x.unique, e.Unique), append(x.finding, i)
+}
+
+// lossRecord counts records from the run's beginning.
+var lossRecord = regexp.MustCompile(` in loss record [0-9,]+ of [0-9,]+$`)
+
+// countsLeak says whether memcheck itself took a leak for an error: --errors-for-leak-kinds, definite and possible ones by
+// default. What is no leak is always one.
+func (x *xmlReport) countsLeak(kind valgrind.Kind) bool {
+	word, ok := map[valgrind.Kind]string{
+		"Leak_DefinitelyLost": "definite", "Leak_PossiblyLost": "possible", "Leak_IndirectlyLost": "indirect",
+		"Leak_StillReachable": "reachable",
+	}[kind]
+	if !ok {
+		return true
+	}
+	kinds := "definite,possible"
+	for _, arg := range x.header.ValgrindArgs {
+		if v, ok := strings.CutPrefix(arg, "--errors-for-leak-kinds="); ok {
+			kinds = v
+		}
+	}
+	return kinds == "all" || slices.Contains(strings.Split(kinds, ","), word)
+}
+
+const pageSize = 4096
+
+func (x *xmlReport) frame(f valgrind.Frame) result.Frame {
+	out := result.Frame{Function: f.Function, File: f.File, Line: f.Line, Object: f.Object}
+	if f.Dir != "" && f.File != "" && !filepath.IsAbs(f.File) {
+		out.File = filepath.Join(f.Dir, f.File)
+	}
+	if f.Function == "" {
+		out.Offset = f.IP & (pageSize - 1)
+	}
+	switch strings.ToLower(path.Ext(f.File)) {
+	case ".go", ".s":
+		out.Lang = result.C // of a preamble
+		if strings.Contains(f.Function, ".") {
+			out.Lang = result.Go
+		}
+	case ".c", ".h":
+		out.Lang = result.C
+	}
+	if x.own(&out) > 0 {
+		out.Source = x.source(out.File, out.Line)
+	}
+	return out
+}
+
+// own says how near a frame is to the program's own code: 2 for code in the program's file, 1 for code in another with
+// sources outside the system, 0 for what is never blamed.
+func (x *xmlReport) own(f *result.Frame) int {
+	switch {
+	case f.Function == "" || !filepath.IsAbs(f.File) || f.Line == 0 || strings.Contains(f.Object, "/vgpreload_"),
+		strings.HasPrefix(f.Function, "runtime.") || strings.HasPrefix(f.Function, "testing."),
+		strings.HasPrefix(f.Function, "_cgo_") || strings.Contains(f.Function, "._Cfunc_"):
+		return 0
+	case path.Base(f.Object) == x.program():
+		return 2
+	}
+	return 1
+}
+
+// blame is the first frame, in all stacks, of the program's own code.
+func (x *xmlReport) blame(stacks []result.Stack) *result.Frame {
+	for want := 2; want > 0; want-- {
+		for _, s := range stacks {
+			for i := range s.Frames {
+				if f := s.Frames[i]; x.own(&f) == want {
+					return &f
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// significant returns what a finding's fingerprint is made of: the failing stack, from the innermost frame to the one that
+// is blamed if it is there.
+func significant(f *result.Finding) []result.Stack {
+	if len(f.Stacks) == 0 {
+		return nil
+	}
+	frames := f.Stacks[0].Frames
+	if i := slices.IndexFunc(frames, func(fr result.Frame) bool { return report.IsBlamed(&fr, f.Blame) }); i >= 0 {
+		frames = frames[:i+1]
+	}
+	return []result.Stack{{Frames: frames}}
+}
+
+// source returns the text of a line, trimmed, or "" if it cannot be read.
+func (x *xmlReport) source(file string, line int) string {
+	lines, ok := x.files[file]
+	if !ok {
+		if b, err := os.ReadFile(file); err == nil {
+			lines = strings.Split(string(b), "\n")
+		}
+		x.files[file] = lines
+	}
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	return strings.TrimSpace(lines[line-1])
+}
+
+// end makes the verdict, when the report has been read.
+func (x *xmlReport) end() []result.Message {
+	t := &result.Test{Package: x.program(), Name: x.name, Verdict: result.Pass, ElapsedS: x.elapsed, Findings: x.findings.Len()}
+	var reasons []string
+	if n := x.findings.Len(); n > 0 {
+		t.Verdict = result.Fail
+		var kinds []string
+		for f := range x.findings.All() {
+			if !slices.Contains(kinds, f.Kind) {
+				kinds = append(kinds, f.Kind)
+			}
+		}
+		reasons = append(reasons, fmt.Sprintf("memcheck found %d: %s", n, strings.Join(kinds, ", ")))
+	}
+	if s := x.signal; s != nil {
+		t.Verdict = result.Fail
+		reasons = append(reasons, strings.TrimSuffix("the program died of "+s.Name+": "+s.Event, ": "))
+	}
+	if reason := x.whole.Reason(); reason != "" {
+		t.Verdict = result.Inconclusive
+		reasons = append(reasons, reason)
+	}
+	t.Reason = strings.Join(reasons, "; ")
+
+	// What happened more than once was reported once and counted.
+	for i, u := range x.unique {
+		if n := x.counts[u]; n > 1 {
+			x.findings.Brief(x.finding[i]).Count += n - 1
+		}
+	}
+	msgs := []result.Message{{Plan: &result.Plan{Package: t.Package, Tests: []string{t.Name}}}, {Test: t}}
+	var tally result.Tally
+	for f := range x.findings.All() {
+		msgs = append(msgs, result.Message{Finding: f})
+	}
+	for _, m := range msgs {
+		_ = tally.Handle(nil, m) // it fails for a summary only
+	}
+	sum := tally.Summary()
+	sum.ElapsedS = x.elapsed
+	return append(msgs, result.Message{Summary: &sum})
+}
