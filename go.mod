@@ -3,6 +3,7 @@ module github.com/cgogrind/cgogrind
 go 1.25.0
 
 require (
+	github.com/BurntSushi/toml v1.6.0
 	github.com/ceph/go-ceph v0.39.0
 	github.com/google/go-cmp v0.7.0
 	github.com/mattn/go-sqlite3 v1.14.53
@@ -15,7 +16,6 @@ require (
 )
 
 require (
-	github.com/BurntSushi/toml v1.6.0 // indirect
 	github.com/Masterminds/semver/v3 v3.4.0 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-task/slim-sprig/v3 v3.0.0 // indirect

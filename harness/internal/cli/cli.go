@@ -114,6 +114,7 @@ Go test, and nothing in the tested packages has to change.
 		},
 	}
 	root.AddCommand(a.testCommand(), a.reportCommand(), a.doctorCommand(), a.tagsCommand(), a.versionCommand())
+	root.AddCommand(a.gateCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
 	return root
 }

@@ -13,6 +13,7 @@ import (
 
 // testFlags are the flags of cgogrind test.
 type testFlags struct {
+	policy                    policyFlags
 	outputs                   outputFlags
 	valgrind, runtime         string
 	allFrames, keepWork       bool
@@ -73,6 +74,7 @@ func (f *testFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.SortFlags = false
 	f.outputs.add(cmd)
+	f.policy.add(cmd)
 	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")
 	fs.StringVar(&f.runtime, "runtime", string(result.Instrumented), "the Go `RUNTIME` to build against: instrumented, or stock, "+
 		"with which\nmemcheck reports many false errors, and stacks end where Go calls C")
@@ -170,6 +172,11 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	if err != nil {
 		return err
 	}
+	policy, err := f.policy.policy(false)
+	if err != nil {
+		return err
+	}
+	cfg.Dispose = policy.Dispose
 	outs, err := a.open(f.outputs, f.verbose)
 	if err != nil {
 		return err

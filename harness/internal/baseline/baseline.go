@@ -1,0 +1,180 @@
+// Package baseline keeps the findings that a repository knows of and lives with for now, and compares runs with them.
+//
+// Input is a baseline file and result messages; output is which findings are new, known, fixed or not looked for, what a
+// run is worth in that light, and the file brought up to date. It runs nothing and prints nothing.
+package baseline
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/cgogrind/cgogrind/harness/internal/tomlfile"
+)
+
+// Version is the version of the file format.
+const Version = 1
+
+// Baseline is the known findings, by fingerprint.
+type Baseline map[string]Entry
+
+// Entry is a known finding. What it says beside Reason, Added, Expires, Blocks and Bytes is there for people who review the
+// file.
+type Entry struct {
+	Kind     string   `toml:"kind"`
+	Function string   `toml:"function"` // that it is blamed on
+	Source   string   `toml:"source,omitempty"`
+	Packages []string `toml:"packages"` // whose tests hit it
+	Test     string   `toml:"test"`     // the first of those
+	Blocks   uint64   `toml:"blocks,omitzero"`
+	Bytes    uint64   `toml:"bytes,omitzero"` // leaked
+	Reason   string   `toml:"reason"`         // why it is lived with; empty until somebody writes it
+	Added    Date     `toml:"added"`
+	Expires  Date     `toml:"expires,omitempty"` // the last day on which it is lived with
+}
+
+// Date is a day, as 2006-01-02; empty for none.
+type Date string
+
+// UnmarshalText reads a day, as text or as TOML's own date.
+func (d *Date) UnmarshalText(text []byte) error {
+	s, _, _ := strings.Cut(string(text), "T00:00:00")
+	if _, err := time.Parse(time.DateOnly, s); err != nil && s != "" {
+		return fmt.Errorf("%q is no date: write it as \"2006-01-02\"", text)
+	}
+	*d = Date(s)
+	return nil
+}
+
+// IsOver says whether the day is over at a time; none never is.
+func (d Date) IsOver(now time.Time) bool {
+	return d != "" && now.UTC().Format(time.DateOnly) > string(d)
+}
+
+var fingerprintPattern = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+// Parse reads a baseline file's text; name is what to call it. Where the text is wrong, the error is a *tomlfile.Error.
+func Parse(name, text string) (Baseline, error) {
+	var file struct {
+		Version int              `toml:"version"`
+		Finding map[string]Entry `toml:"finding"`
+	}
+	if err := tomlfile.Decode(name, text, &file); err != nil {
+		return nil, err
+	}
+	if file.Version != Version {
+		e := &tomlfile.Error{File: name, Line: max(1, tomlfile.Line(text, "version")), Key: "version"}
+		switch {
+		case file.Version > Version:
+			e.Msg = fmt.Sprintf("%d is newer than this cgogrind, which knows %d: use the cgogrind that wrote the file", file.Version,
+				Version)
+		default:
+			e.Msg = fmt.Sprintf("expected version = %d at the beginning: is this a baseline? cgogrind gate --update writes one",
+				Version)
+		}
+		return nil, e
+	}
+	for fp, entry := range file.Finding {
+		e := &tomlfile.Error{File: name, Line: tomlfile.Line(text, "finding", fp), Key: "finding." + fp}
+		switch {
+		case !fingerprintPattern.MatchString(fp):
+			e.Msg = "that is no fingerprint: one is 16 hexadecimal digits in lower case"
+		case entry.Kind == "":
+			e.Msg = "the key kind is missing"
+		case entry.Blocks > math.MaxInt64, entry.Bytes > math.MaxInt64: // the library lets negative numbers wrap around
+			e.Msg = "blocks and bytes cannot be negative"
+		default:
+			continue
+		}
+		return nil, e
+	}
+	return file.Finding, nil
+}
+
+// Read reads a baseline file.
+func Read(name string) (Baseline, error) {
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the baseline: %w: cgogrind gate --update --baseline %s STREAM makes one", err, name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the baseline: %w", err)
+	}
+	return Parse(name, string(text))
+}
+
+const preamble = `# Findings that this repository knows of and lives with for now: cgogrind test and cgogrind gate do not fail for them.
+# Written by cgogrind gate --update, which keeps reason, added and expires, and what they are for:
+#   reason   why it is lived with: an upstream bug, a plan. Write one for each.
+#   expires  the last day on which it is, as "2006-01-02"; after it the gate fails. May be left out.
+version = 1
+`
+
+// Format returns the file's text: a block a finding, sorted by package, function, kind and fingerprint.
+func (b Baseline) Format() string {
+	var out bytes.Buffer
+	out.WriteString(preamble)
+	for _, fp := range b.sorted() {
+		e := b[fp]
+		for _, s := range []*string{&e.Kind, &e.Function, &e.Source, &e.Test, &e.Reason} {
+			*s = strings.ToValidUTF8(*s, "\uFFFD")
+		}
+		packages := e.Packages
+		e.Packages = make([]string, len(packages)) // an empty list is written, too
+		for i, p := range packages {
+			e.Packages[i] = strings.ToValidUTF8(p, "\uFFFD")
+		}
+		fmt.Fprintf(&out, "\n[finding.%s]\n", fp)
+		enc := toml.NewEncoder(&out)
+		enc.Indent = ""
+		if err := enc.Encode(e); err != nil {
+			panic(err) // strings and numbers can be encoded
+		}
+	}
+	return out.String()
+}
+
+func (b Baseline) sorted() []string {
+	fps := make([]string, 0, len(b))
+	for fp := range b {
+		fps = append(fps, fp)
+	}
+	slices.SortFunc(fps, func(x, y string) int {
+		a, c := b[x], b[y]
+		return cmp.Or(slices.Compare(a.Packages, c.Packages), cmp.Compare(a.Function, c.Function),
+			cmp.Compare(a.Kind, c.Kind), cmp.Compare(x, y))
+	})
+	return fps
+}
+
+// Write writes the file in one step: whoever reads it sees the old one or the new one.
+func (b Baseline) Write(name string) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".cgogrind-baseline-*")
+	if err != nil {
+		return fmt.Errorf("writing the baseline: %w", err)
+	}
+	mode := fs.FileMode(0o644)
+	if old, err := os.Stat(name); err == nil {
+		mode = old.Mode().Perm()
+	}
+	_, err = f.WriteString(b.Format())
+	err = errors.Join(err, f.Chmod(mode), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the baseline: %w", errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
+}
