@@ -1,84 +1,19 @@
 package rados_test
 
 import (
-	"encoding/json"
-	"os"
+	"errors"
+	"fmt"
 	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
 	"syscall"
 
+	"github.com/ceph/go-ceph/common/log"
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 )
-
-var _ = Describe("Configuration", func() {
-	// One handle for all, because it has to be connected in the end: see configured.
-	Context("of a handle that is not connected", Ordered, ContinueOnFailure, func() {
-		var c *rados.Conn
-
-		BeforeAll(func() {
-			c = configured()
-			DeferCleanup(func() {
-				Expect(c.Connect()).To(Succeed())
-				c.Shutdown()
-			})
-		})
-
-		It("is read from a file", func() {
-			file := filepath.Join(GinkgoT().TempDir(), "ceph.conf")
-			Expect(os.WriteFile(file, []byte("[global]\nrados osd op timeout = 123\n"), 0o600)).To(Succeed())
-			Expect(c.ReadConfigFile(file)).To(Succeed())
-			Expect(c.GetConfigOption("rados_osd_op_timeout")).To(HavePrefix("123"))
-		})
-
-		It("gives back an option that was set", func() {
-			Expect(c.SetConfigOption("rados_mon_op_timeout", "45")).To(Succeed())
-			Expect(c.GetConfigOption("rados_mon_op_timeout")).To(HavePrefix("45"))
-		})
-
-		It("takes options from a command line", func() {
-			Expect(c.ParseCmdLineArgs([]string{"--client-mount-timeout", "67"})).To(Succeed())
-			Expect(c.GetConfigOption("client_mount_timeout")).To(HavePrefix("67"))
-		})
-
-		It("reports an option that does not exist", func() {
-			_, err := c.GetConfigOption("no_such_option")
-			Expect(err).To(MatchError(rados.ErrNotFound))
-			Expect(c.SetConfigOption("no_such_option", "1")).To(MatchError(rados.ErrNotFound))
-		})
-
-		It("refuses a value of the wrong type and keeps the old one", func() {
-			before, err := c.GetConfigOption("rados_mon_op_timeout")
-			Expect(err).NotTo(HaveOccurred())
-			Expect(c.SetConfigOption("rados_mon_op_timeout", "soon")).To(beErrno(syscall.EINVAL))
-			Expect(c.GetConfigOption("rados_mon_op_timeout")).To(Equal(before))
-		})
-
-		It("reports an empty command line", func() {
-			Expect(c.ParseConfigArgv(nil)).To(MatchError(rados.ErrEmptyArgument))
-		})
-
-		It("does not let the handle ask the cluster", func() {
-			_, err := c.GetClusterStats()
-			Expect(err).To(MatchError(rados.ErrNotConnected))
-			_, err = c.ListPools()
-			Expect(err).To(MatchError(rados.ErrNotConnected))
-			_, err = c.GetPoolByName(ceph.Pool())
-			Expect(err).To(MatchError(rados.ErrNotConnected))
-			_, err = c.GetPoolByID(1)
-			Expect(err).To(MatchError(rados.ErrNotConnected))
-			_, err = c.OpenIOContext(ceph.Pool())
-			Expect(err).To(MatchError(rados.ErrNotConnected))
-		})
-
-		It("does not let the handle change pools", func() {
-			Expect(c.MakePool(ceph.Pool() + "-never")).To(MatchError(rados.ErrNotConnected))
-			Expect(c.DeletePool(ceph.Pool())).To(MatchError(rados.ErrNotConnected))
-			Expect(conn.ListPools()).To(ContainElement(ceph.Pool()))
-			Expect(conn.ListPools()).NotTo(ContainElement(ceph.Pool() + "-never"))
-		})
-	})
-})
 
 var _ = Describe("Connection", func() {
 	It("reports a configuration file that does not exist, and works with one that does", func() {
@@ -92,9 +27,46 @@ var _ = Describe("Connection", func() {
 		Expect(c.ListPools()).To(ContainElement(ceph.Pool()))
 	})
 
+	It("is made for a user", func() {
+		c, err := rados.NewConnWithUser("admin")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
+		Expect(c.SetConfigOption("log_file", "/nowhere/$cluster-$name")).To(Succeed())
+		Expect(c.GetConfigOption("log_file")).To(Equal("/nowhere/ceph-client.admin"))
+		Expect(c.SetConfigOption("log_file", "")).To(Succeed())
+		Expect(c.Connect()).To(Succeed())
+		c.Shutdown()
+	})
+
+	It("is made for a cluster and a user", func() {
+		c, err := rados.NewConnWithClusterAndUser("harbour", "client.admin")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
+		Expect(c.SetConfigOption("log_file", "/nowhere/$cluster-$name")).To(Succeed())
+		Expect(c.GetConfigOption("log_file")).To(Equal("/nowhere/harbour-client.admin"))
+		Expect(c.SetConfigOption("log_file", "")).To(Succeed())
+		Expect(c.Connect()).To(Succeed())
+		c.Shutdown()
+	})
+
 	It("refuses the name of a user that has no type", func() {
 		_, err := rados.NewConnWithClusterAndUser("ceph", "nobody")
 		Expect(err).To(beErrno(syscall.EINVAL))
+		_, err = rados.NewConnWithClusterAndUser("ceph", "")
+		Expect(err).To(beErrno(syscall.EINVAL))
+	})
+
+	It("fails in time when no monitor answers", func() {
+		c := configured()
+		DeferCleanup(func() {
+			// A handle is released only by way of a connection.
+			Expect(c.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
+			c = nil
+			runtime.GC()
+		})
+		Expect(c.SetConfigOption("mon_host", "v2:127.0.0.1:1")).To(Succeed())
+		Expect(c.SetConfigOption("client_mount_timeout", "1")).To(Succeed())
+		Expect(c.Connect()).To(beErrno(syscall.ETIMEDOUT))
 	})
 
 	It("knows the version of librados", func() {
@@ -105,22 +77,29 @@ var _ = Describe("Connection", func() {
 	})
 
 	It("knows the cluster's id, as the monitor gives it", func() {
-		command, err := json.Marshal(map[string]string{"prefix": "fsid"})
-		Expect(err).NotTo(HaveOccurred())
-		answer, _, err := conn.MonCommand(command)
-		Expect(err).NotTo(HaveOccurred())
 		fsid, err := conn.GetFSID()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(fsid).To(HaveLen(36))
-		Expect(string(answer)).To(ContainSubstring(fsid))
+		Expect(string(monitor("fsid"))).To(ContainSubstring(fsid))
 	})
 
-	It("passes on the monitor's refusal of an unknown command", func() {
-		command, err := json.Marshal(map[string]string{"prefix": "no such command"})
+	It("gives what other libraries of Ceph connect with", func() {
+		Expect(conn.Cluster()).NotTo(BeZero())
+		other := connect()
+		Expect(other.Cluster()).NotTo(Equal(conn.Cluster()))
+	})
+
+	It("knows the addresses that it talks from", func() {
+		loses("rados.(*Conn).GetAddrs")
+		addresses, err := conn.GetAddrs()
 		Expect(err).NotTo(HaveOccurred())
-		_, status, err := conn.MonCommand(command)
-		Expect(err).To(beErrno(syscall.EINVAL))
-		Expect(status).To(ContainSubstring("command not known"))
+		Expect(addresses).To(MatchRegexp(`^\S+:\d+/\d+$`))
+	})
+
+	It("has the latest map after waiting for it", func() {
+		pool := makePool("mapped")
+		Expect(conn.WaitForLatestOSDMap()).To(Succeed())
+		Expect(conn.GetPoolByName(pool)).To(BeNumerically(">", 0))
 	})
 
 	It("refuses to connect twice", func() {
@@ -137,11 +116,77 @@ var _ = Describe("Connection", func() {
 		Expect(other.ParseCmdLineArgs([]string{"--client-mount-timeout", "67"})).To(MatchError(rados.ErrNotConnected))
 	})
 
+	It("is shut down by the collector when it is dropped", func(ctx SpecContext) {
+		var warnings atomic.Int32
+		log.SetWarnf(func(format string, arguments ...any) {
+			if strings.Contains(fmt.Sprintf(format, arguments...), "has not been shut down") {
+				warnings.Add(1)
+			}
+		})
+		DeferCleanup(log.SetWarnf, func(string, ...any) {})
+		func() {
+			c := configured()
+			Expect(c.Connect()).To(Succeed())
+			Expect(c.ListPools()).To(ContainElement(ceph.Pool()))
+		}()
+		Eventually(ctx, func() int32 {
+			runtime.GC()
+			return warnings.Load()
+		}).Should(BeNumerically(">=", 1))
+	})
+
+	It("is kept by an I/O context when it is dropped", func() {
+		ioctx, err := func() (*rados.IOContext, error) {
+			c := configured()
+			Expect(c.Connect()).To(Succeed())
+			return c.OpenIOContext(ceph.Pool())
+		}()
+		Expect(err).NotTo(HaveOccurred())
+		runtime.GC()
+		runtime.GC()
+		_, err = ioctx.Stat("missing")
+		Expect(err).To(MatchError(rados.ErrNotFound))
+		ioctx.Destroy()
+		runtime.KeepAlive(ioctx)
+	})
+
 	It("gives statistics of the cluster", func(ctx SpecContext) {
 		Expect(ceph.WaitForManager(ctx)).To(Succeed())
 		stat, err := conn.GetClusterStats()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(stat.Kb).To(BeNumerically(">", 0))
 		Expect(stat.Kb_used + stat.Kb_avail).To(BeNumerically("<=", stat.Kb))
+	})
+})
+
+var _ = Describe("Error", func() {
+	It("says what it is", func() {
+		_, err := conn.OpenIOContext("cgogrind no such pool")
+		Expect(err).To(MatchError("rados: ret=-2, No such file or directory"))
+	})
+
+	It("is the same whoever reports it", func() {
+		_, first := conn.GetPoolByName("cgogrind no such pool")
+		second := open().Delete("missing")
+		Expect(errors.Is(first, second)).To(BeTrue())
+		Expect(first).To(MatchError(rados.RadosErrorNotFound))
+		Expect(first).NotTo(MatchError(rados.ErrPermissionDenied))
+		Expect(first).NotTo(MatchError(rados.ErrObjectExists))
+	})
+
+	It("has a text of its own on every thread", func() {
+		ioctx := open()
+		const goroutines = 8
+		texts := make(chan string, goroutines)
+		for range goroutines {
+			go func() {
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				texts <- fmt.Sprint(ioctx.Delete("missing"))
+			}()
+		}
+		for range goroutines {
+			Expect(<-texts).To(Equal("rados: ret=-2, No such file or directory"))
+		}
 	})
 })

@@ -1,6 +1,7 @@
 package rados_test
 
 import (
+	"bytes"
 	"strings"
 	"syscall"
 	"time"
@@ -140,45 +141,71 @@ var _ = Describe("Object", func() {
 		})
 	})
 
+	Context("with an extreme value", func() {
+		It("may have a name of 2048 bytes", func() {
+			name := strings.Repeat("n", 2048)
+			Expect(ioctx.WriteFull(name, []byte("long"))).To(Succeed())
+			Expect(content(ioctx, name)).To(Equal("long"))
+		})
+
+		It("may have a name of one byte, and one that is no text", func() {
+			for _, name := range []string{"x", "\xff\xfe", "a b/c\n"} {
+				Expect(ioctx.WriteFull(name, []byte(name))).To(Succeed())
+				Expect(content(ioctx, name)).To(Equal(name))
+			}
+		})
+
+		It("may not have an empty name", func() {
+			Expect(ioctx.WriteFull("", []byte("x"))).To(beErrno(syscall.EINVAL))
+			_, err := ioctx.Stat("")
+			Expect(err).To(beErrno(syscall.EINVAL))
+		})
+
+		It("is created by writing nothing", func() {
+			Expect(ioctx.Write("object", nil, 0)).To(Succeed())
+			Expect(must(ioctx.Stat("object")).Size).To(BeZero())
+		})
+
+		It("does not fit into no buffer, unless it is empty", func() {
+			Expect(ioctx.Create("object", rados.CreateExclusive)).To(Succeed())
+			Expect(ioctx.Read("object", nil, 0)).To(BeZero())
+			Expect(ioctx.WriteFull("object", []byte("content"))).To(Succeed())
+			// To read 0 bytes means to read all.
+			_, err := ioctx.Read("object", nil, 0)
+			Expect(err).To(beErrno(syscall.ERANGE))
+			Expect(ioctx.Read("object", []byte{}, 7)).To(BeZero())
+		})
+
+		It("has room up to the largest size, and not beyond", func() {
+			const largest = 128 << 20 // osd_max_object_size
+			Expect(ioctx.Write("object", []byte("x"), largest-1)).To(Succeed())
+			Expect(must(ioctx.Stat("object")).Size).To(BeEquivalentTo(largest))
+			Expect(ioctx.Append("object", []byte("x"))).To(beErrno(syscall.EFBIG))
+			Expect(ioctx.Truncate("object", largest+1)).To(beErrno(syscall.EFBIG))
+			buffer := make([]byte, 2)
+			Expect(ioctx.Read("object", buffer, largest-1)).To(Equal(1))
+			Expect(buffer).To(Equal([]byte("x\x00")))
+		})
+
+		It("holds 64 MiB", func() {
+			const size = 64 << 20
+			data := make([]byte, size)
+			for n := copy(data, "cgogrind: a line of text that ends at an odd place\n"); n < size; {
+				n += copy(data[n:], data[:n])
+			}
+			Expect(ioctx.WriteFull("object", data)).To(Succeed())
+			Expect(must(ioctx.Stat("object")).Size).To(BeEquivalentTo(size))
+			got := make([]byte, size)
+			Expect(ioctx.Read("object", got, 0)).To(Equal(size))
+			Expect(bytes.Equal(got, data)).To(BeTrue())
+			Expect(ioctx.Delete("object")).To(Succeed())
+		})
+	})
+
 	Context("appended to without being there", func() {
 		It("is created", func() {
 			Expect(ioctx.Append("object", []byte("first"))).To(Succeed())
 			Expect(content(ioctx, "object")).To(Equal("first"))
 		})
-	})
-})
-
-var _ = Describe("Operation", func() {
-	var ioctx *rados.IOContext
-
-	BeforeEach(func() { ioctx = open() })
-
-	It("writes all its steps together", func() {
-		op := rados.CreateWriteOp()
-		defer op.Release()
-		op.Create(rados.CreateExclusive)
-		op.WriteFull([]byte("0123456789"))
-		op.Write([]byte("ab"), 2)
-		op.SetOmap(map[string][]byte{"key": []byte("value")})
-		Expect(op.Operate(ioctx, "object", rados.OperationNoFlag)).To(Succeed())
-		Expect(content(ioctx, "object")).To(Equal("01ab456789"))
-		Expect(ioctx.GetOmapValues("object", "", "", 10)).To(Equal(map[string][]byte{"key": []byte("value")}))
-	})
-
-	It("writes nothing if one of its steps fails", func() {
-		op := rados.CreateWriteOp()
-		defer op.Release()
-		op.AssertExists()
-		op.WriteFull([]byte("never"))
-		Expect(op.Operate(ioctx, "object", rados.OperationNoFlag)).To(MatchError(rados.ErrNotFound))
-		_, err := ioctx.Stat("object")
-		Expect(err).To(MatchError(rados.ErrNotFound))
-	})
-
-	It("fails to read from an object that does not exist", func() {
-		op := rados.CreateReadOp()
-		defer op.Release()
-		op.AssertExists()
-		Expect(op.Operate(ioctx, "object", rados.OperationNoFlag)).To(MatchError(rados.ErrNotFound))
 	})
 })

@@ -1,6 +1,10 @@
 package rados_test
 
 import (
+	"bytes"
+	"fmt"
+	"strings"
+
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -94,6 +98,39 @@ var _ = Describe("Omap", func() {
 		Expect(err).To(MatchError(rados.ErrOperationIncomplete))
 	})
 
+	It("holds many keys, which come in pages", func() {
+		want := map[string][]byte{}
+		for i := range 500 {
+			want[fmt.Sprintf("key-%04d", i)] = fmt.Appendf(nil, "value %d", i)
+		}
+		Expect(ioctx.SetOmap("object", want)).To(Succeed())
+		Expect(ioctx.GetAllOmapValues("object", "", "", 64)).To(Equal(want))
+		Expect(ioctx.GetAllOmapValues("object", "key-0489", "", 3)).To(HaveLen(10))
+		Expect(ioctx.GetAllOmapValues("object", "", "key-01", 1000)).To(HaveLen(100))
+	})
+
+	It("holds a large value, an empty one, and keys that are no text", func() {
+		want := map[string][]byte{
+			"large":                   bytes.Repeat([]byte("0123456789abcdef"), 1<<16),
+			"\x00":                    []byte("zero"),
+			"\xff\xfe":                []byte("no text"),
+			strings.Repeat("k", 2000): []byte("long key"),
+		}
+		Expect(ioctx.SetOmap("object", want)).To(Succeed())
+		Expect(ioctx.GetOmapValues("object", "", "", 100)).To(Equal(want))
+	})
+
+	It("is created empty by no keys", func() {
+		Expect(ioctx.SetOmap("object", nil)).To(Succeed())
+		Expect(ioctx.GetOmapValues("object", "", "", 10)).To(BeEmpty())
+		Expect(ioctx.RmOmapKeys("object", nil)).To(Succeed())
+	})
+
+	It("gives nothing if nothing is asked for", func() {
+		Expect(ioctx.SetOmap("object", map[string][]byte{"key": []byte("value")})).To(Succeed())
+		Expect(ioctx.GetOmapValues("object", "", "", 0)).To(BeEmpty())
+	})
+
 	It("is empty on an object without one", func() {
 		Expect(ioctx.WriteFull("object", []byte("content"))).To(Succeed())
 		Expect(ioctx.GetOmapValues("object", "", "", 10)).To(BeEmpty())
@@ -102,6 +139,10 @@ var _ = Describe("Omap", func() {
 	It("cannot be read or changed without an object", func() {
 		_, err := ioctx.GetOmapValues("missing", "", "", 10)
 		Expect(err).To(MatchError(rados.ErrNotFound))
+		_, err = ioctx.GetAllOmapValues("missing", "", "", 10)
+		Expect(err).To(MatchError(rados.ErrNotFound))
+		Expect(ioctx.ListOmapValues("missing", "", "", 10, func(string, []byte) { Fail("it lists") })).
+			To(MatchError(rados.ErrNotFound))
 		Expect(ioctx.RmOmapKeys("missing", []string{"key"})).To(MatchError(rados.ErrNotFound))
 		Expect(ioctx.CleanOmap("missing")).To(MatchError(rados.ErrNotFound))
 	})

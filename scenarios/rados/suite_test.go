@@ -6,6 +6,7 @@
 package rados_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 
+	"github.com/cgogrind/cgogrind/harness/expect"
 	"github.com/cgogrind/cgogrind/scenarios/cluster"
 )
 
@@ -43,13 +45,24 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	conn = connect()
 })
 
-// configured returns a connection that knows the cluster and is not connected to it. The caller has to connect it and
-// shut it down: go-ceph leaves one that was never connected to the garbage collector.
-func configured() *rados.Conn {
+// created returns a connection that has read the cluster's configuration. The caller has to connect it and shut it down:
+// go-ceph leaves one that was never connected to the garbage collector.
+func created() *rados.Conn {
 	GinkgoHelper()
 	c, err := rados.NewConn()
 	Expect(err).NotTo(HaveOccurred())
 	Expect(c.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
+	return c
+}
+
+// configured returns a connection as created does, whose operations fail after a while.
+func configured() *rados.Conn {
+	GinkgoHelper()
+	c := created()
+	// Nothing waits for ever, whatever becomes of the cluster.
+	Expect(c.SetConfigOption("client_mount_timeout", "60")).To(Succeed())
+	Expect(c.SetConfigOption("rados_mon_op_timeout", "60")).To(Succeed())
+	Expect(c.SetConfigOption("rados_osd_op_timeout", "60")).To(Succeed())
 	return c
 }
 
@@ -89,6 +102,72 @@ func beErrno(errno syscall.Errno) types.GomegaMatcher {
 		}
 		return syscall.Errno(-numbered.ErrorCode())
 	}, Equal(errno))
+}
+
+// must returns a value that comes without an error.
+func must[T any](value T, err error) T {
+	GinkgoHelper()
+	Expect(err).NotTo(HaveOccurred())
+	return value
+}
+
+// command encodes a command for a daemon: its prefix, then names and values of arguments in turn.
+func command(prefix string, arguments ...string) []byte {
+	GinkgoHelper()
+	all := map[string]string{"prefix": prefix, "format": "json"}
+	for i := 0; i < len(arguments); i += 2 {
+		all[arguments[i]] = arguments[i+1]
+	}
+	text, err := json.Marshal(all)
+	Expect(err).NotTo(HaveOccurred())
+	return text
+}
+
+// monitor asks the monitor for something and returns what it says.
+func monitor(prefix string, arguments ...string) []byte {
+	GinkgoHelper()
+	answer, status, err := conn.MonCommand(command(prefix, arguments...))
+	Expect(err).NotTo(HaveOccurred(), "%s: %s", prefix, status)
+	return answer
+}
+
+// makePool makes a pool that goes with the spec or container, unless it has gone before.
+func makePool(suffix string) string {
+	GinkgoHelper()
+	pool := ceph.Pool() + "-" + suffix
+	Expect(conn.MakePool(pool)).To(Succeed())
+	DeferCleanup(func() {
+		if err := conn.DeletePool(pool); !errors.Is(err, rados.ErrNotFound) {
+			Expect(err).NotTo(HaveOccurred())
+		}
+	})
+	return pool
+}
+
+// vanish returns an I/O context whose pool has been deleted. It ends with the spec or container.
+func vanish(suffix string) *rados.IOContext {
+	GinkgoHelper()
+	pool := makePool(suffix)
+	ioctx := openPool(pool)
+	Expect(conn.DeletePool(pool)).To(Succeed())
+	Expect(conn.WaitForLatestOSDMap()).To(Succeed())
+	return ioctx
+}
+
+// loses declares that the spec loses C memory in a function of go-ceph, which no caller can prevent: scenarios/FOUND.md
+// says why.
+func loses(function string) {
+	GinkgoHelper()
+	expect.Finding(GinkgoT(), "Leak_DefinitelyLost", function)
+}
+
+// beWrapped matches the error of an operation that has one with this number for itself.
+func beWrapped(errno syscall.Errno) types.GomegaMatcher {
+	return WithTransform(func(err error) error {
+		var failure rados.OperationError
+		_ = errors.As(err, &failure) // or it has no error for itself
+		return failure.OpError
+	}, beErrno(errno))
 }
 
 // content reads a whole object, of at most 4096 bytes.

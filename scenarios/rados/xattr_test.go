@@ -1,6 +1,9 @@
 package rados_test
 
 import (
+	"bytes"
+	"fmt"
+	"strings"
 	"syscall"
 
 	"github.com/ceph/go-ceph/rados"
@@ -65,6 +68,35 @@ var _ = Describe("Extended attribute", func() {
 		Expect(ioctx.SetXattr("object", "colour", []byte("blue"))).To(Succeed())
 		_, err := ioctx.GetXattr("object", "colour", make([]byte, 3))
 		Expect(err).To(beErrno(syscall.ERANGE))
+	})
+
+	It("holds a large value", func() {
+		large := bytes.Repeat([]byte("value\x00"), 10000)
+		Expect(ioctx.SetXattr("object", "large", large)).To(Succeed())
+		buffer := make([]byte, len(large))
+		Expect(ioctx.GetXattr("object", "large", buffer)).To(Equal(len(large)))
+		Expect(buffer).To(Equal(large))
+		Expect(ioctx.ListXattrs("object")).To(Equal(map[string][]byte{"large": large}))
+	})
+
+	It("is one of many", func() {
+		want := map[string][]byte{}
+		for i := range 50 {
+			name := fmt.Sprintf("name-%d", i)
+			want[name] = []byte(name)
+			Expect(ioctx.SetXattr("object", name, want[name])).To(Succeed())
+		}
+		Expect(ioctx.ListXattrs("object")).To(Equal(want))
+	})
+
+	It("has a name of at most 100 bytes", func() {
+		Expect(ioctx.SetXattr("object", strings.Repeat("n", 99), []byte("x"))).To(Succeed())
+		Expect(ioctx.SetXattr("object", strings.Repeat("n", 101), []byte("x"))).To(beErrno(syscall.ENAMETOOLONG))
+	})
+
+	It("that was never set may be removed", func() {
+		Expect(ioctx.RmXattr("object", "never")).To(Succeed())
+		Expect(ioctx.ListXattrs("object")).To(BeEmpty())
 	})
 
 	It("cannot be read, listed or removed without an object", func() {
