@@ -4,8 +4,8 @@
 // Bugs says what memcheck has to say to each. The suite declares it with expect.Finding: a bug that stays silent fails
 // its specs, and so does a twin that does not. Package check runs the suite and compares what is found, to the line.
 //
-// Each caller of a bug causes as few errors as it can: after a hundred, memcheck takes errors for the same that have only
-// their two innermost frames in common.
+// Each caller of a bug causes one error: after a hundred errors, memcheck takes those for the same that have only their
+// two innermost frames in common.
 //
 // The bugs do harm: outside memcheck the suite runs the twins only.
 package planted
@@ -23,6 +23,8 @@ type Bug struct {
 	Blocks, Bytes uint64
 
 	Page string // of cgogrind explain
+	// Hint is the page that the finding names, if that is another: several bugs look the same in a report.
+	Hint string
 }
 
 // Bugs are all of them.
@@ -32,7 +34,7 @@ var Bugs = []Bug{
 	{Class: "ownership", Name: "EnvironmentFreed", Twin: "EnvironmentCopied", Does: "frees what getenv returns",
 		Kind: "InvalidFree", Blame: "planted.EnvironmentFreed", Page: "borrowed"},
 	{Class: "ownership", Name: "NameFreed", Twin: "NameCopied", Does: "frees a name that is a part of its owner",
-		Kind: "InvalidFree", Blame: "planted.NameFreed", Page: "borrowed"},
+		Kind: "InvalidFree", Blame: "planted.NameFreed", Page: "inside-block"},
 	{Class: "ownership", Name: "ClosedTwice", Twin: "ClosedOnce", Does: "frees a buffer with each Close",
 		Kind: "InvalidFree", Blame: "planted.(*Buffer).Close", Page: "double-free"},
 	{Class: "ownership", Name: "GoMemoryGivenAway", Twin: "CopyGivenAway", Does: "gives Go memory to C code that frees it",
@@ -40,10 +42,10 @@ var Bugs = []Bug{
 	{Class: "ownership", Name: "NewFreed", Twin: "NewDeleted", Does: "gives memory that new made to free",
 		Kind: "MismatchedFree", Blame: "planted.NewFreed", Page: "wrong-free"},
 	{Class: "ownership", Name: "StringFreed", Twin: "StringReleased", Does: "gives a library's string to free",
-		Kind: "InvalidFree", Blame: "planted.StringFreed", Page: "wrong-free"},
+		Kind: "InvalidFree", Blame: "planted.StringFreed", Page: "inside-block"},
 	{Class: "ownership", Name: "PartOutlivesWhole", Twin: "PartBeforeWhole",
 		Does: "reads a part of a string that was freed",
-		Kind: "InvalidRead", Blame: "planted.PartOutlivesWhole", Page: "dangling-part"},
+		Kind: "InvalidRead", Blame: "planted.PartOutlivesWhole", Page: "dangling-part", Hint: "use-after-free"},
 
 	{Class: "lifetime", Name: "PointerKept", Twin: "PointerPinned", Does: "lets C keep a pointer to a slice",
 		Kind: "InvalidRead", Blame: "look", Page: "kept-pointer"},
@@ -54,11 +56,11 @@ var Bugs = []Bug{
 		Does: "frees a callback's data before the last call",
 		Kind: "InvalidRead", Blame: "planted.progressed", Page: "callback-data"},
 	{Class: "lifetime", Name: "HandleDeletedTwice", Twin: "HandleDeletedOnce", Does: "deletes a cgo.Handle twice",
-		Kind: "InvalidRead", Blame: "planted.deleteHandle", Page: "handle"},
+		Kind: "InvalidRead", Blame: "planted.deleteHandle", Page: "handle", Hint: "use-after-free"},
 	{Class: "lifetime", Name: "UsedAfterDestroy", Twin: "UsedBeforeDestroy", Does: "uses a context after its end",
-		Kind: "InvalidRead", Blame: "context_read", Page: "use-after-close"},
+		Kind: "InvalidRead", Blame: "context_read", Page: "use-after-free"},
 	{Class: "lifetime", Name: "EntryAfterClose", Twin: "EntryBeforeClose", Does: "keeps an entry longer than its iterator",
-		Kind: "InvalidRead", Blame: "planted.EntryAfterClose", Page: "use-after-close"},
+		Kind: "InvalidRead", Blame: "planted.EntryAfterClose", Page: "use-after-free"},
 	{Class: "lifetime", Name: "FinalizedInUse", Twin: "KeptAliveInUse", Does: "is finalized while C works on it",
 		Kind: "InvalidRead", Blame: "checksum", Page: "keepalive"},
 	{Class: "lifetime", Name: "ViewOfGrown", Twin: "ViewAfterGrowing", Does: "keeps a view of a buffer that has moved",
@@ -73,7 +75,7 @@ var Bugs = []Bug{
 	{Class: "bounds", Name: "NoEnd", Twin: "WithEnd", Does: "takes a Go string for a C string",
 		Kind: "InvalidRead", Blame: "spaces", Page: "terminator"},
 	{Class: "bounds", Name: "LengthInBytes", Twin: "LengthInElements", Does: "counts bytes where C counts elements",
-		Kind: "InvalidRead", Blame: "newest", Page: "length-unit"},
+		Kind: "InvalidRead", Blame: "newest", Page: "length-unit", Hint: "off-by-one"},
 	{Class: "bounds", Name: "OlderStruct", Twin: "SameStruct", Does: "has an older idea of a struct",
 		Kind: "InvalidWrite", Blame: "get_limits", Page: "struct-size"},
 	{Class: "bounds", Name: "SliceTooLong", Twin: "SliceAsLong", Does: "makes a slice longer than C's array",
@@ -92,7 +94,7 @@ var Bugs = []Bug{
 	{Class: "initialisation", Name: "PaddingWritten", Twin: "PaddingCleared", Does: "writes out a struct's padding",
 		Kind: "SyscallParam", Blame: "save", Page: "padding"},
 	{Class: "initialisation", Name: "ReadInPart", Twin: "ReadChecked", Does: "uses more than was read",
-		Kind: "UninitCondition", Blame: "planted.ReadInPart", Page: "partial-read"},
+		Kind: "UninitCondition", Blame: "planted.ReadInPart", Page: "partial-read", Hint: "not-cleared"},
 	{Class: "initialisation", Name: "FieldUnset", Twin: "FieldsCleared", Does: "leaves a field of a struct out",
 		Kind: "UninitCondition", Blame: "start", Page: "not-cleared"},
 	{Class: "initialisation", Name: "IndexUnset", Twin: "IndexSet", Does: "lets C look up what nobody set",
@@ -105,34 +107,40 @@ var Bugs = []Bug{
 	{Class: "leaks", Name: "BytesNotFreed", Twin: "BytesFreedLater", Does: "never frees C.CBytes",
 		Kind: "Leak_DefinitelyLost", Blame: "planted.BytesNotFreed", Blocks: 1, Bytes: 6, Page: "cstring"},
 	{Class: "leaks", Name: "NotFreedOnError", Twin: "FreedOnError", Does: "returns an error and frees nothing",
-		Kind: "Leak_DefinitelyLost", Blame: "planted.NotFreedOnError", Blocks: 1, Bytes: 14, Page: "error-path"},
+		Kind: "Leak_DefinitelyLost", Blame: "planted.NotFreedOnError",
+		Blocks: 1, Bytes: 14, Page: "error-path", Hint: "cstring"},
 	{Class: "leaks", Name: "DeferredTooEarly", Twin: "DeferredClosure", Does: "defers freeing what is nil yet",
-		Kind: "Leak_DefinitelyLost", Blame: "planted.DeferredTooEarly", Blocks: 1, Page: "defer-too-early"},
+		Kind: "Leak_DefinitelyLost", Blame: "planted.DeferredTooEarly",
+		Blocks: 1, Page: "defer-too-early", Hint: "missing-close"},
 	{Class: "leaks", Name: "RegistrationDropped", Twin: "RegistrationFreed", Does: "drops the data of a callback",
-		Kind: "Leak_DefinitelyLost", Blame: "planted.RegistrationDropped", Blocks: 1, Bytes: 8, Page: "registration"},
+		Kind: "Leak_DefinitelyLost", Blame: "planted.RegistrationDropped",
+		Blocks: 1, Bytes: 8, Page: "registration", Hint: "cstring"},
 	{Class: "leaks", Name: "HandleNotClosed", Twin: "HandleClosed", Does: "never closes what it opened",
 		Kind: "Leak_DefinitelyLost", Blame: "planted.HandleNotClosed", Blocks: 1, Page: "missing-close"},
 	{Class: "leaks", Name: "SecondSetLeaks", Twin: "SecondSetFrees", Does: "loses the former value at the second call",
-		Kind: "Leak_DefinitelyLost", Blame: "planted.(*Options).SetName", Blocks: 1, Bytes: 5, Page: "overwritten"},
+		Kind: "Leak_DefinitelyLost", Blame: "planted.(*Options).SetName",
+		Blocks: 1, Bytes: 5, Page: "overwritten", Hint: "cstring"},
 	{Class: "leaks", Name: "ItemsNotFreed", Twin: "ItemsFreed", Does: "frees a list and not its items",
-		Kind: "Leak_DefinitelyLost", Blame: "planted.ItemsNotFreed", Blocks: 2, Bytes: 8, Page: "overwritten"},
+		Kind: "Leak_DefinitelyLost", Blame: "planted.ItemsNotFreed",
+		Blocks: 2, Bytes: 8, Page: "overwritten", Hint: "cstring"},
 
 	{Class: "concurrency", Name: "SharedTextReplaced", Twin: "OwnText",
 		Does: "calls a function that is not safe for threads",
-		Kind: "InvalidRead", Blame: "planted.SharedTextReplaced", Page: "not-thread-safe"},
+		Kind: "InvalidRead", Blame: "planted.SharedTextReplaced", Page: "not-thread-safe", Hint: "use-after-free"},
 	{Class: "concurrency", Name: "ThreadTextOutlived", Twin: "ThreadTextCopied",
 		Does: "reads a thread's text after the thread's end",
 		Kind: "InvalidRead", Blame: "planted.ThreadTextOutlived", Page: "thread-local"},
 	{Class: "concurrency", Name: "ClosedDuringCall", Twin: "ClosedAfterCall",
 		Does: "closes what another goroutine is using",
-		Kind: "InvalidRead", Blame: "session_wait", Page: "close-during-call"},
+		Kind: "InvalidRead", Blame: "session_wait", Page: "close-during-call", Hint: "use-after-free"},
 
 	{Class: "process", Name: "FreedInChild", Twin: "FreedInParent", Does: "frees memory in a forked child only",
-		Kind: "Leak_DefinitelyLost", Blame: "planted.FreedInChild", Blocks: 1, Bytes: 5, Page: "fork"},
+		Kind: "Leak_DefinitelyLost", Blame: "planted.FreedInChild",
+		Blocks: 1, Bytes: 5, Page: "fork", Hint: "cstring"},
 	{Class: "process", Name: "SignalAfterFree", Twin: "SignalBeforeFree", Does: "leaves a signal handler its freed data",
-		Kind: "InvalidWrite", Blame: "on_signal", Page: "signal"},
+		Kind: "InvalidWrite", Blame: "on_signal", Page: "signal", Hint: "use-after-free"},
 	{Class: "process", Name: "ThreadOutlivesClose", Twin: "ThreadJoined", Does: "frees what a C thread still uses",
 		Kind: "InvalidWrite", Blame: "work", Page: "running-thread"},
 	{Class: "process", Name: "FreedByThreadToo", Twin: "FreedByThreadOnly", Does: "frees what a thread's end has freed",
-		Kind: "InvalidFree", Blame: "planted.FreedByThreadToo", Page: "running-thread"},
+		Kind: "InvalidFree", Blame: "planted.FreedByThreadToo", Page: "thread-local"},
 }

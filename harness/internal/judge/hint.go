@@ -1,78 +1,216 @@
 package judge
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cgogrind/cgogrind/valgrind"
 )
 
-// hint says in one or two sentences what usually causes a finding like this in cgo code, and what to do. It is empty
-// where nothing better can be said than memcheck does.
+// pattern is a bug of cgo code, as it shows in a report.
+type pattern struct {
+	kind   *regexp.Regexp       // of the finding; nil for any
+	memory []memory             // what it is about; none for any
+	when   func(a account) bool // what else the report must say; nil for nothing
+	page   string               // of cgogrind explain
+	hint   string               // what usually causes it, and what to do
+}
+
+// hint says in one or two sentences what usually causes a finding like this in cgo code, what to do, and where there is
+// more about it. It is empty where nothing better can be said than memcheck does.
 func hint(kind valgrind.Kind, a account) string {
-	switch {
-	case isFree(kind):
-		return freeHint(kind, a)
-	case isLeak(kind):
-		return leakHint(a)
-	case kind == cgoCheck:
-		return "C must not hold a pointer to Go memory that the garbage collector may free or move. Pin what it points to " +
-			"for as long as C has it (runtime.Pinner), hand out a cgo.Handle in its place, or copy the data into C memory."
-	}
-	switch a.memory {
-	case goCollected:
-		return "C still used this memory when nothing in Go did any more. Keep it reachable for as long as C holds the " +
-			"pointer (a runtime.Pinner, or runtime.KeepAlive after the last call), or copy it into C memory (C.CBytes, " +
-			"C.malloc)."
-	case goFreed:
-		return "C code gave memory to free that Go made and that belongs to the garbage collector."
-	case goPast:
-		return "Check the length that C was given: is it in bytes, and is it this memory's? A Go string or slice has no " +
-			"zero byte at its end: C code that looks for one needs a copy made by C.CString."
-	case goBefore:
-		return "C code went below the first byte of memory that Go gave it: is an offset or an index negative?"
-	case nearNil:
-		return "The pointer was nil: did Go pass it so, or did nobody look whether the function that returned it had failed?"
-	case cFreed:
-		return "The memory was freed while somebody still held a pointer to it: is a method called after Close, or a " +
-			"finalizer run before the last use (runtime.KeepAlive)?"
-	}
-	return ""
-}
-
-func freeHint(kind valgrind.Kind, a account) string {
-	switch {
-	case a.memory == goInside, a.memory == goCollected, a.memory == goFreed, a.memory == goPast:
-		return "Memory that Go made belongs to the garbage collector: never give it to free. If C has to own it, make it " +
-			"with C.malloc, C.CString or C.CBytes."
-	case kind == "MismatchedFree":
-		return "Memory goes back the way it came: malloc with free, new with delete, new[] with delete[], and what a " +
-			"library made with the function that the library has for it."
-	case a.memory == cFreed:
-		return "It was freed before, at the second stack: it needs one owner. Set a pointer to nil when it is freed, and " +
-			"make Close do nothing the second time."
-	case a.memory == cInside || a.memory == cOutside:
-		return "free takes the pointer that malloc returned, not one to somewhere else in the block."
-	case a.memory == noBlock:
-		return "malloc did not return this pointer. The text that strerror returns belongs to libc: let strerror_r write " +
-			"into a buffer of yours, or copy it, and free neither it nor anything that Go made."
-	}
-	return ""
-}
-
-func leakHint(a account) string {
-	if len(a.sections) > 0 {
-		for _, f := range a.sections[0].Stack {
-			_, name, _ := strings.Cut(goName(f.Function), "._Cfunc_")
-			switch name {
-			case "CString", "CBytes":
-				return "C." + name + " makes a copy in C memory, which Go does not free: defer C.free on the next line, unless " +
-					"C takes it over."
-			case "_CMalloc":
-				return "The garbage collector does not free what C.malloc returns: defer C.free on the next line, or free it " +
-					"where its owner is closed."
-			}
+	for _, p := range patterns {
+		if p.matches(kind, a) {
+			return p.hint + " (more: cgogrind explain " + p.page + ")"
 		}
 	}
-	return "The last pointer to this memory is gone: call what frees it (C.free, or the library's own function) before, " +
-		"on every path, or from runtime.AddCleanup if a Go object owns it."
+	return ""
+}
+
+func (p pattern) matches(kind valgrind.Kind, a account) bool {
+	return (p.kind == nil || p.kind.MatchString(string(kind))) &&
+		(len(p.memory) == 0 || slices.Contains(p.memory, a.memory)) &&
+		(p.when == nil || p.when(a))
+}
+
+var (
+	access  = regexp.MustCompile(`^Invalid(Read|Write)$`)
+	read    = regexp.MustCompile(`^InvalidRead$`)
+	write   = regexp.MustCompile(`^InvalidWrite$`)
+	freeing = regexp.MustCompile(`^(Invalid|Mismatched)Free$`)
+	badFree = regexp.MustCompile(`^InvalidFree$`)
+	uninit  = regexp.MustCompile(`^Uninit(Condition|Value)$`)
+	syscall = regexp.MustCompile(`^SyscallParam$`)
+	leak    = regexp.MustCompile(`^Leak_`)
+)
+
+// only matches one kind.
+func only(kind valgrind.Kind) *regexp.Regexp {
+	return regexp.MustCompile("^" + regexp.QuoteMeta(string(kind)) + "$")
+}
+
+// patterns is searched from the top: what says more comes first.
+var patterns = []pattern{
+	{kind: only(cgoCheck), page: "CgoCheck",
+		hint: "C must not hold a pointer to Go memory that the garbage collector may free or move. Pin what it points to " +
+			"for as long as C has it (runtime.Pinner), hand out a cgo.Handle in its place, or copy the data into C memory."},
+
+	// Giving memory back.
+	{kind: freeing, memory: []memory{goInside, goCollected, goFreed, goPast}, page: "go-memory-freed",
+		hint: "Memory that Go made belongs to the garbage collector: never give it to free. If C has to own it, make it " +
+			"with C.malloc, C.CString or C.CBytes."},
+	{kind: only("MismatchedFree"), page: "wrong-free",
+		hint: "Memory goes back the way it came: malloc with free, new with delete, new[] with delete[], and what a " +
+			"library made with the function that the library has for it."},
+	{kind: badFree, memory: []memory{cFreed}, when: freedBy(threadEnd), page: "thread-local",
+		hint: "The end of a thread has freed it: what is handed to a thread's key with a destructor " +
+			"(pthread_key_create) is that thread's to free."},
+	{kind: badFree, memory: []memory{cFreed}, page: "double-free",
+		hint: "It was freed before, at the second stack: it needs one owner. Set a pointer to nil when it is freed, and " +
+			"make Close do nothing the second time."},
+	{kind: badFree, memory: []memory{cInside, cOutside}, page: "inside-block",
+		hint: "free takes the pointer that malloc returned, not one to somewhere else in the block: is it a part of a " +
+			"struct, or does a library keep a header before it?"},
+	{kind: badFree, memory: []memory{noBlock}, when: label(`in a \S+ mapped file \S*/libc\S* segment`), page: "strerror",
+		hint: "malloc did not return this pointer: it is libc's own. The text that strerror returns belongs to libc: let " +
+			"strerror_r write into a buffer of yours, or copy it, and free neither it nor anything that Go made."},
+	{kind: badFree, memory: []memory{noBlock}, page: "borrowed",
+		hint: "malloc did not return this pointer. What getenv, strerror, dlerror or inet_ntoa return is theirs, and so " +
+			"is what the library's documentation does not tell you to free: copy it, and free only what you made."},
+
+	// Reading and writing.
+	{memory: []memory{goCollected}, page: "kept-pointer",
+		hint: "C still used this memory when nothing in Go did any more. Keep it reachable for as long as C holds the " +
+			"pointer (a runtime.Pinner, or runtime.KeepAlive after the last call), or copy it into C memory (C.CBytes, " +
+			"C.malloc)."},
+	{memory: []memory{goFreed}, page: "go-memory-freed",
+		hint: "C code gave memory to free that Go made and that belongs to the garbage collector."},
+	{kind: read, memory: []memory{goPast}, when: label(` after a Go (string|\[\]byte) `), page: "terminator",
+		hint: "Check the length that C was given: is it this memory's? A Go string or slice has no zero byte at its end: " +
+			"C code that looks for one needs a copy made by C.CString."},
+	{kind: access, memory: []memory{goPast}, when: label(` after a Go object `), page: "struct-size",
+		hint: "Has the Go type the size of what C takes it for? Take the type from C (C.struct_…), and look whether the " +
+			"length that C was given is this memory's."},
+	{memory: []memory{goPast}, page: "off-by-one",
+		hint: "Check the length that C was given: is it in bytes or in elements, and is it this memory's? A Go string or " +
+			"slice has no zero byte at its end: C code that looks for one needs a copy made by C.CString."},
+	{memory: []memory{goBefore}, page: "off-by-one",
+		hint: "C code went below the first byte of memory that Go gave it: is an offset or an index negative?"},
+	{kind: access, memory: []memory{nearNil}, page: "nil-pointer",
+		hint: "The pointer was nil: did Go pass it so, or did nobody look whether the function that returned it had failed?"},
+	{kind: access, memory: []memory{cFreed}, when: freedBy(`^realloc$`), page: "moved-buffer",
+		hint: "realloc moved the memory when it grew, and somebody still has the former place: ask for the pointer again " +
+			"after each call that may grow it."},
+	{kind: access, memory: []memory{cFreed}, when: freedBy(`^runtime\.(runFinalizers|runCleanups|runfinq|runfinq1|` +
+		`\(\*cleanupQueue\).*|unique_runtime.*)$`), page: "keepalive",
+		hint: "A finalizer or a cleanup freed the memory while it was in use: the garbage collector saw that nothing used " +
+			"its Go owner any more. Call runtime.KeepAlive with the owner after the last use."},
+	{kind: access, memory: []memory{cFreed}, when: freedBy(threadEnd), page: "thread-local",
+		hint: "The memory went with its thread. A goroutine may run on another thread after each call, unless it has " +
+			"called runtime.LockOSThread: copy a thread's own text before the goroutine does anything else."},
+	{kind: access, memory: []memory{cFreed}, when: stackHas(`^_cgoexp_`), page: "callback-data",
+		hint: "C called Go with data that was freed: the data of a callback is needed until the callback is " +
+			"unregistered and its last call has returned. Hand out a cgo.Handle in its place."},
+	{kind: access, memory: []memory{cFreed}, when: stackHas(`^(start_thread|clone3?|__clone3?)$`), page: "running-thread",
+		hint: "A thread of C was still using the memory: wait for its end (pthread_join, or what the library has for it) " +
+			"before you free what it works on."},
+	{kind: access, memory: []memory{cFreed}, page: "use-after-free",
+		hint: "The memory was freed while somebody still held a pointer to it: is a method called after Close, or is " +
+			"something kept that an iterator or a later call takes back?"},
+	{kind: access, when: stackHas(`^runtime\.(gostringn|gobytes)$`), page: "wanted-length",
+		hint: "C.GoStringN and C.GoBytes copy as many bytes as you say: is the length that of the buffer? snprintf and " +
+			"many others return the length that they would have needed."},
+	{kind: access, memory: []memory{cInside, cOutside}, page: "terminator",
+		when: stackHas(`^(runtime\.(gostring|findnull)|str[a-z]*|__str[a-z_0-9]*|memchr|rawmemchr|wcs[a-z]*)$`),
+		hint: "The text does not end where its memory does: is there a zero byte, and was there room for it? Where there " +
+			"is none, say how long it is (C.GoStringN)."},
+	{kind: write, memory: []memory{cOutside}, when: both(label(`^(Address 0x[0-9A-F]+ is )?0 bytes after a block `),
+		message(`of size 1$`)), page: "terminator",
+		hint: "One byte behind the end: is there room for the zero byte of a string? It needs one byte more than its " +
+			"length."},
+	{kind: access, memory: []memory{cOutside}, when: inGo, page: "unsafe-slice",
+		hint: "Go code left C's memory: unsafe.Slice believes the length that it is told. Is it in elements, and what C " +
+			"says now?"},
+	{kind: access, memory: []memory{cOutside}, page: "off-by-one",
+		hint: "C code left the block that it was given: is the length in bytes or in elements, is it this block's, and " +
+			"can an index be -1?"},
+
+	// What nobody wrote.
+	{kind: syscall, when: message(`unaddressable`), page: "wanted-length",
+		hint: "The kernel was given more bytes than the buffer has, or a buffer that is gone: pass the length that it " +
+			"was made with."},
+	{kind: syscall, when: message(`uninitialised`), page: "padding",
+		hint: "Bytes leave the program that nobody wrote: the padding of a struct, or the rest of a buffer. Make it " +
+			"with calloc, and write only what was filled in."},
+	{kind: uninit, when: label(`created by a stack allocation`), page: "unset-output",
+		hint: "A variable of C was used that no one set: did the function that had to set it fail? Look at what it " +
+			"returned before using its outputs."},
+	{kind: uninit, when: label(`created by a heap allocation`), page: "not-cleared",
+		hint: "malloc, unlike Go, does not clear memory: use C.calloc, or set all of it. If a call was to fill it, look " +
+			"how much it did fill."},
+
+	// Odd arguments.
+	{kind: only("Overlap"), page: "overlap",
+		hint: "memcpy and strcpy may do anything when source and destination overlap: use memmove."},
+	{kind: only("FishyValue"), page: "negative-size",
+		hint: "The size was negative before it became a size_t, a very large number: check a difference of lengths " +
+			"before you allocate, and do not convert len(…) to a smaller type."},
+
+	// Leaks.
+	{kind: leak, when: stackHas(`\._Cfunc_(CString|CBytes)$`), page: "cstring",
+		hint: "C.CString and C.CBytes make a copy in C memory, which Go does not free: defer C.free on the next line, " +
+			"unless C takes it over."},
+	{kind: leak, when: stackHas(`\._Cfunc__CMalloc$`), page: "cstring",
+		hint: "The garbage collector does not free what C.malloc returns: defer C.free on the next line, or free it " +
+			"where its owner is closed."},
+	{kind: leak, page: "missing-close",
+		hint: "The last pointer to this memory is gone: call what frees it (C.free, or the library's own function) before, " +
+			"on every path, or from runtime.AddCleanup if a Go object owns it."},
+}
+
+// threadEnd matches what calls the destructors of a thread's own data, in glibc and musl.
+const threadEnd = `^(__nptl_deallocate_tsd|__pthread_tsd_run_dtors|__libc_thread_freeres|__call_tls_dtors)`
+
+// stackHas says whether a function is in the stack of the error itself; for a leak that is where it was allocated.
+func stackHas(function string) func(account) bool {
+	re := regexp.MustCompile(function)
+	return func(a account) bool { return len(a.sections) > 0 && hasFunction(a.sections[0].Stack, re) }
+}
+
+// freedBy says whether a function is in the stack in which the memory was freed.
+func freedBy(function string) func(account) bool {
+	re := regexp.MustCompile(function)
+	return func(a account) bool {
+		return slices.ContainsFunc(a.sections, func(s valgrind.Section) bool {
+			return strings.HasSuffix(s.Text.Text, "free'd") && hasFunction(s.Stack, re)
+		})
+	}
+}
+
+func hasFunction(stack []valgrind.Frame, re *regexp.Regexp) bool {
+	return slices.ContainsFunc(stack, func(f valgrind.Frame) bool { return re.MatchString(goName(f.Function)) })
+}
+
+// label says whether what memcheck says about the memory matches.
+func label(text string) func(account) bool {
+	re := regexp.MustCompile(text)
+	return func(a account) bool {
+		return slices.ContainsFunc(a.sections, func(s valgrind.Section) bool { return re.MatchString(s.Text.Text) })
+	}
+}
+
+// message says whether the message matches.
+func message(text string) func(account) bool {
+	re := regexp.MustCompile(text)
+	return func(a account) bool { return re.MatchString(a.message) }
+}
+
+func both(f, g func(account) bool) func(account) bool {
+	return func(a account) bool { return f(a) && g(a) }
+}
+
+// inGo says whether it was Go code that read or wrote.
+func inGo(a account) bool {
+	return len(a.sections) > 0 && len(a.sections[0].Stack) > 0 && goPackage(a.sections[0].Stack[0].Function) != ""
 }

@@ -348,7 +348,7 @@ func TestFinding(t *testing.T) {
 		Kind: "InvalidFree", Package: "example.com/m/p", Test: "TestA", Tests: []string{"TestA"}, Disposition: result.New,
 		Message: "Invalid free() / delete / delete[] / realloc()", Blame: &blame, Attribution: result.ByIdentity, Count: 1,
 		Hint: "It was freed before, at the second stack: it needs one owner. Set a pointer to nil when it is freed, and " +
-			"make Close do nothing the second time.",
+			"make Close do nothing the second time. (more: cgogrind explain double-free)",
 		Repro: "cgogrind test -run '^TestA$' example.com/m/p",
 		Stacks: []result.Stack{
 			{Frames: frees},

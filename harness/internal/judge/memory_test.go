@@ -67,7 +67,7 @@ func TestGoMemory(t *testing.T) {
 			"runtime.Pinner"},
 		{"a system call on undefined memory", "SyscallParam", "Syscall param write(buf) points to uninitialised byte(s)",
 			[]valgrind.Section{labelled("Address 0x2be2f4b34050 is 0 bytes inside a block of size 8 alloc'd", made()...)},
-			"", []string{"0 bytes inside a Go object of 8 bytes made at"}, ""},
+			"", []string{"0 bytes inside a Go object of 8 bytes made at"}, "calloc"},
 		{"after a slice", "InvalidWrite", "Invalid write of size 1", []valgrind.Section{
 			labelled("Address 0x2be2f4a70334 is 0 bytes after a block of size 100 alloc'd", made("runtime.makeslice")...)},
 			past, []string{"0 bytes after a Go slice of 100 bytes made at"}, "C.CString"},
@@ -225,9 +225,9 @@ func TestLeakHints(t *testing.T) {
 		want  string
 	}{
 		{[]valgrind.Frame{malloc, cmalloc, asmcgo, at(51, "example.com/m/p._cgo_cmalloc.abi0", "./_cgo_gotypes.go", 1),
-			at(52, "example.com/m/p._Cfunc_CString", "./_cgo_gotypes.go", 2), goFree, testA}, "C.CString makes a copy"},
+			at(52, "example.com/m/p._Cfunc_CString", "./_cgo_gotypes.go", 2), goFree, testA}, "C.CString and C.CBytes make a copy"},
 		{[]valgrind.Frame{malloc, cmalloc, asmcgo, at(52, "example.com/m/p._Cfunc_CBytes", "./_cgo_gotypes.go", 2), testA},
-			"C.CBytes makes a copy"},
+			"C.CString and C.CBytes make a copy"},
 		{[]valgrind.Frame{malloc, cmalloc, asmcgo, at(52, "example.com/m/p._Cfunc__CMalloc", "./_cgo_gotypes.go", 2), testA},
 			"what C.malloc returns"},
 		{[]valgrind.Frame{malloc, libc, cgoStub, testA}, "The last pointer to this memory is gone"},
