@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cgogrind/cgogrind/harness/expect"
@@ -40,8 +43,8 @@ func harmful(t *testing.T) {
 	}
 }
 
-// backup backs up a few files and checks the books.
-func backup(t *testing.T, owners bool, text func(int) string) {
+// open opens a store that is closed with the test.
+func open(t *testing.T, text func(int) string) *story.Store {
 	t.Helper()
 	if errors.Is(ceph.err, cluster.ErrMissing) && os.Getenv("CI") != "true" {
 		t.Skip(ceph.err)
@@ -49,8 +52,19 @@ func backup(t *testing.T, owners bool, text func(int) string) {
 	if ceph.err != nil {
 		t.Fatal(ceph.err)
 	}
+	s, err := story.Open(ceph.ConfigFile(), ceph.Pool(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// backup backs up a few files and checks the books.
+func backup(t *testing.T, owners bool, text func(int) string) {
+	t.Helper()
 	dir := t.TempDir()
-	job := story.Job{Prefix: t.Name() + "-", Owners: owners}
+	job := story.Job{Store: open(t, text), Prefix: t.Name() + "-", Owners: owners}
 	for n := range 12 {
 		file := filepath.Join(dir, fmt.Sprintf("file-%02d", n))
 		if err := os.WriteFile(file, bytes.Repeat([]byte("text "), n*100), 0o644); err != nil {
@@ -59,10 +73,6 @@ func backup(t *testing.T, owners bool, text func(int) string) {
 		job.Files = append(job.Files, file)
 	}
 	var err error
-	if job.Store, err = story.Open(ceph.ConfigFile(), ceph.Pool(), text); err != nil {
-		t.Fatal(err)
-	}
-	defer job.Store.Close()
 	if job.Books, err = story.OpenBooks(t.Context(), filepath.Join(dir, "books.sqlite")); err != nil {
 		t.Fatal(err)
 	}
@@ -115,4 +125,61 @@ func TestLateCopied(t *testing.T) {
 		t.Error(text)
 	}
 	release()
+}
+
+// attributes gives an object three attributes and reads them.
+func attributes(t *testing.T, read func(*story.Store, string) (map[string]string, error)) {
+	t.Helper()
+	s := open(t, story.CopiedText)
+	want := map[string]string{"checksum": "0123456789abcdef", "owner": "alice", "empty": ""}
+	for name, value := range want {
+		if err := s.SetAttribute(t.Name(), name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := read(s, t.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestAttributesFreed(t *testing.T) {
+	harmful(t)
+	expect.Finding(t, "InvalidFree", "story.freedValue")
+	attributes(t, (*story.Store).FreedAttributes)
+}
+
+func TestAttributes(t *testing.T) {
+	attributes(t, (*story.Store).Attributes)
+}
+
+// objects writes objects, with names that are longer than what a C++ string has room for in itself, and lists them.
+func objects(t *testing.T, list func(*story.Store) ([]string, error)) []string {
+	t.Helper()
+	s := open(t, story.CopiedText)
+	for n := range 5 {
+		if err := s.Put(fmt.Sprintf("%s: object number %d of a few", t.Name(), n), []byte("content")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := list(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, t.Name()+":") })
+}
+
+func TestObjectsLate(t *testing.T) {
+	harmful(t)
+	expect.Finding(t, "InvalidRead", "story.(*Store).LateObjects")
+	objects(t, (*story.Store).LateObjects)
+}
+
+func TestObjects(t *testing.T) {
+	if names := objects(t, (*story.Store).Objects); len(names) != 5 {
+		t.Errorf("%q", names)
+	}
 }
