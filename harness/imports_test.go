@@ -17,6 +17,7 @@ const module = "github.com/cgogrind/cgogrind/"
 var layers = [][]string{
 	{"harness/cmd"},
 	{"harness/internal/cli"},
+	{"harness/internal/repro"},
 	{"harness", "harness/internal/report", "harness/internal/saved"},
 	{"harness/internal/judge", "harness/internal/build"},
 	{"harness/internal"},

@@ -113,7 +113,7 @@ Go test, and nothing in the tested packages has to change.
 			return usagef("which command?")
 		},
 	}
-	root.AddCommand(a.testCommand(), a.reportCommand(), a.doctorCommand(), a.tagsCommand(), a.versionCommand())
+	root.AddCommand(a.testCommand(), a.reportCommand(), a.reproCommand(), a.doctorCommand(), a.tagsCommand(), a.versionCommand())
 	root.AddCommand(a.gateCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
 	return root

@@ -1,0 +1,299 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cgogrind/cgogrind/harness"
+	"github.com/cgogrind/cgogrind/harness/internal/report/text"
+	"github.com/cgogrind/cgogrind/harness/internal/repro"
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// reproFlags are the flags of cgogrind repro.
+type reproFlags struct {
+	from, format, valgrind, tags string
+	count                        int
+	alone, verbose               bool
+}
+
+func (a *app) reproCommand() *cobra.Command {
+	var f reproFlags
+	cmd := &cobra.Command{
+		Use:   "repro [flags] FINGERPRINT | PACKAGE TEST",
+		Short: "Run a finding or a failed test again",
+		Long: `Runs the command that a finding carries, or a failed test, and says whether the same comes back: the
+same fingerprint, or for a test without findings the same verdict.
+
+  reproduced      the same finding, or the same failure
+  different       another finding, or the test failed in another way
+  not reproduced  it passed
+  inconclusive    the evidence is incomplete
+
+A fingerprint may be shortened to its first digits. Findings are looked for in the last runs of this
+module, which cgogrind test keeps in the user's cache (ten of them), or in the stream that --from names.
+Of a test that no stream has, any failure is what is looked for.
+
+When the test alone does not show it, and others ran before it in the same process, repro looks for
+the shortest run of those that does, by leaving out ever smaller parts, and prints the command.
+
+Exit codes:
+  0  not reproduced: it passed in every run
+  1  it failed on its own, without findings
+  2  wrong usage: no such finding, no such package, a stream that is none, a build that failed
+  3  reproduced, or other new findings
+  4  inconclusive, interrupted, or no test ran
+  5  the machine lacks something
+3 goes before 4, and 4 before 1.`,
+		Example: `  cgogrind repro ef0f86698dda96c3
+  cgogrind repro --count 5 --from result.jsonl ef0f
+  cgogrind repro ./rados TestOpen`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 || len(args) > 2 {
+				return usagef("repro takes a fingerprint, or a package and a test")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.repro(cmd.Context(), f, args) },
+	}
+	fs := cmd.Flags()
+	fs.SortFlags = false
+	fs.StringVar(&f.from, "from", "", "the result stream to look in, a `FILE` or a folder of test --save;\nthe last runs of this module by default")
+	fs.IntVar(&f.count, "count", 1, "run it `N` times")
+	fs.BoolVar(&f.alone, "alone", false, "do not look for earlier tests that it takes")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "print the report of each run")
+	fs.StringVar(&f.format, "format", "text", "what to print on standard output, a `FORMAT`: text, json")
+	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")
+	fs.StringVar(&f.tags, "tags", "", "build `TAGS`, for a test that no stream has")
+	complete(cmd, "format", "text", "json")
+	return cmd
+}
+
+// repro runs a target again.
+func (a *app) repro(ctx context.Context, f reproFlags, args []string) error {
+	switch {
+	case f.count < 1:
+		return usagef("--count=%d: it must be 1 or more", f.count)
+	case f.format != "text" && f.format != "json":
+		return usagef("--format=%s is not known: text, json are", f.format)
+	}
+	target, err := a.reproTarget(ctx, f, args)
+	if err != nil {
+		a.code = result.ExitUsage
+		return err
+	}
+	s := a.session(f, target)
+	out := &reproReport{w: a.Stdout, json: f.format == "json", Target: target, Command: target.Command.String()}
+	out.begin()
+	for n := range f.count {
+		attempt, err := s.Try(ctx, target.Command)
+		if err != nil {
+			return a.reproFailed(err, target)
+		}
+		out.attempt(n+1, f.count, attempt)
+	}
+	a.code = repro.ExitCode(out.Runs)
+	if out.Reproduced == 0 && !f.alone {
+		reduction, err := s.Reduce(ctx)
+		if reduction != nil {
+			out.reduced(reduction)
+			a.code = result.ExitFindings
+			if len(target.Fingerprints) == 0 {
+				a.code = result.ExitFail
+			}
+		}
+		if err != nil {
+			return a.reproFailed(err, target)
+		}
+	}
+	return out.end()
+}
+
+// reproFailed gives an error its exit code.
+func (a *app) reproFailed(err error, target repro.Target) error {
+	a.code = result.ExitInconclusive
+	var run *repro.RunError
+	if errors.As(err, &run) {
+		a.code = run.Code
+		if target.Stream != nil && errors.Is(err, harness.ErrNoPackages) || a.code == result.ExitUsage && isBuild(err) && target.Stream != nil {
+			return fmt.Errorf("%w\n%s is of a run in %s; if it is still to be had there, go there first", err, target.Title, target.Stream.Config.Dir)
+		}
+	} else {
+		err = fmt.Errorf("the run was interrupted: %w", err)
+	}
+	return err
+}
+
+// reproTarget finds what the arguments name.
+func (a *app) reproTarget(ctx context.Context, f reproFlags, args []string) (repro.Target, error) {
+	var streams []*repro.Stream
+	if f.from != "" {
+		s, err := repro.Open(f.from)
+		if err != nil {
+			return repro.Target{}, err
+		}
+		streams = append(streams, s)
+	} else {
+		for _, file := range lastRuns(lastRunsDir()) {
+			// One that cannot be read is of another version, or gone by now.
+			if s, err := repro.Open(file); err == nil {
+				streams = append(streams, s)
+			}
+		}
+	}
+	for _, s := range streams {
+		if s.Cut != nil && f.from != "" {
+			fmt.Fprintf(a.Stderr, "%s is cut, and used as far as it goes\n", s.Name)
+		}
+	}
+	if len(args) == 1 {
+		if !repro.IsFingerprint(args[0]) {
+			return repro.Target{}, usagef("%q is no fingerprint (hexadecimal digits), and a package wants a test with it: "+
+				"cgogrind repro PACKAGE TEST", args[0])
+		}
+		return repro.Find(streams, args[0])
+	}
+	pkg := args[0]
+	if path, err := a.importPath(ctx, pkg); err == nil {
+		pkg = path // if it is none, the build will say so
+	}
+	var flags []string
+	if f.tags != "" {
+		flags = append(flags, "-tags="+f.tags)
+	}
+	return repro.TargetOf(streams, pkg, args[1], flags)
+}
+
+// importPath is a package's, which may be named by its folder.
+func (a *app) importPath(ctx context.Context, pkg string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "-e", "--", pkg)
+	cmd.Env = a.Env
+	out, err := cmd.Output()
+	lines := strings.Fields(string(out))
+	if err != nil || len(lines) != 1 {
+		return "", fmt.Errorf("listing %s: %w", pkg, err)
+	}
+	return lines[0], nil
+}
+
+// session runs targets through the engine.
+func (a *app) session(f reproFlags, target repro.Target) *repro.Session {
+	s := &repro.Session{
+		Target: target,
+		Engine: harness.Run,
+		Configure: func(c shell.Command) (harness.Config, error) {
+			cfg, err := a.parseTest(c)
+			cfg.Valgrind = cmp.Or(f.valgrind, cfg.Valgrind)
+			return cfg, err
+		},
+		Note: func(format string, args ...any) { fmt.Fprintf(a.Stderr, format+"\n", args...) },
+	}
+	if f.verbose {
+		s.Messages = func() result.Handler {
+			return text.New(a.Stderr, text.Options{Color: a.color() && a.width(a.Stderr) > 0})
+		}
+	}
+	return s
+}
+
+// parseTest makes of a cgogrind test command what it asks the engine for.
+func (a *app) parseTest(c shell.Command) (harness.Config, error) {
+	var f testFlags
+	cmd := &cobra.Command{Use: "test"}
+	f.add(cmd)
+	if err := cmd.ParseFlags(longFlags(c.Args[2:])); err != nil {
+		return harness.Config{}, usagef("the command of the finding was written by another version of cgogrind: %v\n%s", err, c)
+	}
+	f.arguments(cmd, cmd.Flags().Args())
+	cfg, err := a.config(f)
+	for _, kv := range c.Env {
+		name, _, _ := strings.Cut(kv, "=")
+		cfg.Env = append(slices.DeleteFunc(slices.Clone(cfg.Env), func(old string) bool { return strings.HasPrefix(old, name+"=") }), kv)
+	}
+	cfg.Notes = io.Discard
+	if a.width(a.Stderr) > 0 {
+		cfg.Notes = a.Stderr
+	}
+	return cfg, err
+}
+
+// reproReport is what repro prints, and its JSON form.
+type reproReport struct {
+	w    io.Writer
+	json bool
+
+	Target  repro.Target    `json:"target"`
+	Command string          `json:"command"`
+	From    string          `json:"from,omitempty"`
+	Runs    []repro.Attempt `json:"runs"`
+	repro.Counts
+	Reduction *reproReduction `json:"reduction,omitempty"`
+}
+
+type reproReduction struct {
+	Tests   []string `json:"tests"`
+	Of      int      `json:"of"`
+	Command string   `json:"command"`
+}
+
+func (r *reproReport) printf(format string, args ...any) {
+	if !r.json {
+		fmt.Fprintf(r.w, format, args...)
+	}
+}
+
+func (r *reproReport) begin() {
+	t := r.Target
+	r.printf("%s", t.Title)
+	if len(t.Fingerprints) == 1 {
+		r.printf("  %s", t.Fingerprints[0])
+	}
+	r.printf("\n")
+	if t.Stream != nil {
+		r.From = t.Stream.Name
+		r.printf("  of %s\n", t.Stream.Name)
+	}
+	r.printf("  %s\n\n", r.Command)
+}
+
+func (r *reproReport) attempt(n, of int, a repro.Attempt) {
+	r.Runs = append(r.Runs, a)
+	r.Counts.Add(a)
+	detail := ""
+	if a.Detail != "" {
+		detail = ": " + a.Detail
+	}
+	if of > 1 {
+		r.printf("run %d of %d: ", n, of)
+	}
+	r.printf("%s%s (%.2fs)\n", a.Outcome, detail, a.ElapsedS)
+}
+
+func (r *reproReport) reduced(red *repro.Reduction) {
+	r.Reduction = &reproReduction{red.Tests, red.Of, red.Command.String()}
+	r.printf("\nreproduced with %d of the %d tests before it: %s\n  %s\n",
+		len(red.Tests), red.Of, strings.Join(red.Tests, ", "), r.Reduction.Command)
+}
+
+func (r *reproReport) end() error {
+	if r.json {
+		enc := json.NewEncoder(r.w)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(r)
+	}
+	if len(r.Runs) > 1 {
+		r.printf("\n%s\n", r.Counts)
+	}
+	return nil
+}
