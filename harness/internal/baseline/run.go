@@ -2,137 +2,66 @@ package baseline
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
-// Run is what the result streams of a run say together: one stream, or one a shard.
+// Run keeps the messages of a run: it is a result.Handler. Its zero value is ready.
 type Run struct {
-	Config       *result.Config // of the first stream; nil if there is none
-	Plans        []*result.Plan
-	Tests        []*result.Test
-	Findings     []*result.Finding // one for each defect and package
-	Suppressions []result.Suppression
-	ElapsedS     float64 // of the longest: shards run side by side
-
-	names  map[string]string // of the streams, by run
-	shards map[string]map[int]int
-	byKey  map[findingKey]*result.Finding
+	Config   *result.Config
+	Plans    []*result.Plan
+	Tests    []*result.Test
+	Findings []*result.Finding
+	Summary  result.Summary
 }
 
-type findingKey struct {
-	fingerprint, pkg string
-	expected, oneOf  bool
-}
-
-// ErrTwice is returned for a stream that was added before.
-var ErrTwice = errors.New("the same stream twice")
-
-// Add reads a stream; name is what to call it. What it says up to an error counts.
-func (r *Run) Add(name string, in io.Reader) error {
-	if r.names == nil {
-		r.names, r.shards, r.byKey = map[string]string{}, map[string]map[int]int{}, map[findingKey]*result.Finding{}
+// Handle keeps a message.
+func (r *Run) Handle(_ context.Context, m result.Message) error {
+	switch {
+	case m.Config != nil:
+		r.Config = m.Config
+	case m.Plan != nil:
+		r.Plans = append(r.Plans, m.Plan)
+	case m.Test != nil:
+		r.Tests = append(r.Tests, m.Test)
+	case m.Finding != nil:
+		r.Findings = append(r.Findings, m.Finding)
+	case m.Summary != nil:
+		r.Summary = *m.Summary
 	}
+	return nil
+}
+
+// Emit hands the run to a handler, judged as it is by then.
+func (r *Run) Emit(ctx context.Context, h result.Handler) (result.ExitCode, error) {
 	var tally result.Tally
-	for m, err := range result.Decode(in) {
-		if err == nil {
-			err = tally.Handle(context.Background(), m)
+	emit := func(m result.Message) error {
+		if err := tally.Handle(ctx, m); err != nil {
+			return err
 		}
-		if err == nil && m.Config != nil {
-			err = r.begin(name, m.Config)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		switch {
-		case m.Plan != nil:
-			r.Plans = append(r.Plans, m.Plan)
-		case m.Test != nil:
-			r.Tests = append(r.Tests, m.Test)
-		case m.Finding != nil:
-			r.add(m.Finding)
-		case m.Summary != nil:
-			r.ElapsedS = max(r.ElapsedS, m.Summary.ElapsedS)
-			r.suppressions(m.Summary.Suppressions)
-		}
+		return h.Handle(ctx, m)
 	}
-	return nil
-}
-
-// begin takes the config of a stream.
-func (r *Run) begin(name string, c *result.Config) error {
-	if first, seen := r.names[c.RunID]; seen {
-		return fmt.Errorf("%w: it is the run of %s", ErrTwice, first)
+	err := emit(result.Message{Config: r.Config})
+	for i := 0; i < len(r.Plans) && err == nil; i++ {
+		err = emit(result.Message{Plan: r.Plans[i]})
 	}
-	r.names[c.RunID] = name
-	if c.Shard != nil {
-		if r.shards[c.RunKey] == nil {
-			r.shards[c.RunKey] = map[int]int{}
-		}
-		r.shards[c.RunKey][c.Shard.Index] = c.Shard.Count
+	for i := 0; i < len(r.Tests) && err == nil; i++ {
+		err = emit(result.Message{Test: r.Tests[i]})
 	}
-	if r.Config == nil {
-		one := *c
-		one.Shard = nil
-		r.Config = &one
+	for i := 0; i < len(r.Findings) && err == nil; i++ {
+		err = emit(result.Message{Finding: r.Findings[i]})
 	}
-	return nil
-}
-
-// Missing names the shards that are not there, as INDEX/COUNT.
-func (r *Run) Missing() []string {
-	var out []string
-	for _, there := range r.shards {
-		count := 0
-		for _, n := range there {
-			count = max(count, n)
-		}
-		for i := 1; i <= count; i++ {
-			if _, ok := there[i]; !ok {
-				out = append(out, fmt.Sprintf("%d/%d", i, count))
-			}
-		}
+	if err == nil {
+		sum := tally.Summary()
+		sum.ElapsedS, sum.Suppressions = r.Summary.ElapsedS, r.Summary.Suppressions
+		err = emit(result.Message{Summary: &sum})
 	}
-	slices.Sort(out)
-	return out
-}
-
-// add merges a finding with what another stream says of the same defect in the same package.
-func (r *Run) add(f *result.Finding) {
-	key := findingKey{f.Fingerprint, f.Package, f.Disposition == result.Expected, f.Attribution == result.OneOf}
-	old := r.byKey[key]
-	if old == nil {
-		r.byKey[key] = f
-		r.Findings = append(r.Findings, f)
-		return
+	if err != nil {
+		return result.ExitInconclusive, err
 	}
-	for _, t := range f.Tests {
-		if !slices.Contains(old.Tests, t) {
-			old.Tests = append(old.Tests, t)
-		}
-	}
-	old.Count += f.Count
-	old.Bytes += f.Bytes
-	old.Blocks += f.Blocks
-	if f.Disposition == result.New {
-		old.Disposition = result.New
-	}
-}
-
-func (r *Run) suppressions(more []result.Suppression) {
-	for _, s := range more {
-		i := slices.IndexFunc(r.Suppressions, func(old result.Suppression) bool { return old.ID == s.ID })
-		if i < 0 {
-			r.Suppressions = append(r.Suppressions, s)
-		} else {
-			r.Suppressions[i].Count += s.Count
-		}
-	}
+	return tally.ExitCode(), nil
 }
 
 // Comparison is a run in the light of a policy.

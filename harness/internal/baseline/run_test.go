@@ -15,20 +15,17 @@ import (
 
 const pkg = "example.com/p"
 
-// stream is a result stream of one run.
-func stream(t *testing.T, c result.Config, messages ...any) string {
+// run is a run of one package with these messages.
+func run(t *testing.T, messages ...any) *Run {
 	t.Helper()
-	var out bytes.Buffer
-	enc := result.NewEncoder(&out)
+	var r Run
 	var tally result.Tally
-	c.ProtocolVersion = result.ProtocolVersion
 	put := func(m result.Message) {
-		if err := errors.Join(tally.Handle(t.Context(), m), enc.Handle(t.Context(), m)); err != nil {
+		if err := errors.Join(tally.Handle(t.Context(), m), r.Handle(t.Context(), m)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	put(result.Message{Config: &c})
-	sum := result.Summary{}
+	put(result.Message{Config: &result.Config{RunID: "1", ProtocolVersion: result.ProtocolVersion}})
 	for _, m := range messages {
 		switch m := m.(type) {
 		case result.Test:
@@ -42,27 +39,13 @@ func stream(t *testing.T, c result.Config, messages ...any) string {
 			}
 			m.Blame = &result.Frame{Function: "in" + m.Kind, Source: "f();"}
 			put(result.Message{Finding: &m})
-		case []result.Suppression:
-			sum.Suppressions = m
 		default:
 			t.Fatalf("%T", m)
 		}
 	}
-	more := sum.Suppressions
-	sum = tally.Summary()
-	sum.Suppressions = more
+	sum := tally.Summary()
+	sum.ElapsedS, sum.Suppressions = 3, []result.Suppression{{ID: "s", Count: 2}}
 	put(result.Message{Summary: &sum})
-	return out.String()
-}
-
-func read(t *testing.T, streams ...string) *Run {
-	t.Helper()
-	var r Run
-	for i, s := range streams {
-		if err := r.Add(string(rune('a'+i)), strings.NewReader(s)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return &r
 }
 
@@ -144,7 +127,7 @@ func TestJudge(t *testing.T) {
 			"[teardown]": "fail"}, 1, Comparison{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := read(t, stream(t, result.Config{RunID: "1"}, findings()...))
+			r := run(t, findings()...)
 			got := r.Judge(&c.policy)
 			c.want["TestLost"] = result.Inconclusive
 			if diff := cmp.Diff(c.want, verdicts(r)); diff != "" {
@@ -163,12 +146,12 @@ func TestJudge(t *testing.T) {
 
 // A stream that was judged against another baseline is judged anew, in both directions.
 func TestJudgeOverrules(t *testing.T) {
-	r := read(t, stream(t, result.Config{RunID: "1"},
+	r := run(t,
 		result.Test{Name: "TestFree/sub", Verdict: result.Pass}, result.Test{Name: "TestFree", Verdict: result.Pass},
 		result.Test{Name: "TestX", Verdict: result.Skip},
 		result.Finding{Fingerprint: free, Kind: "InvalidFree", Tests: []string{"TestFree/sub"}, Disposition: result.Known},
 		result.Finding{Fingerprint: leak, Kind: "Leak_DefinitelyLost", Tests: []string{"[teardown]"}, Disposition: result.Known},
-		result.Finding{Fingerprint: read1, Kind: "InvalidRead", Tests: []string{"TestX"}, Disposition: result.Expected}))
+		result.Finding{Fingerprint: read1, Kind: "InvalidRead", Tests: []string{"TestX"}, Disposition: result.Expected})
 	if c := r.Judge(&Policy{}); len(c.New) != 2 {
 		t.Errorf("%d new", len(c.New))
 	}
@@ -187,18 +170,18 @@ func TestJudgeOverrules(t *testing.T) {
 
 // The specs of a Ginkgo suite do not have its name: it goes on failing as long as one of them may.
 func TestJudgeSuites(t *testing.T) {
-	run := func() *Run {
-		return read(t, stream(t, result.Config{RunID: "1"},
+	suite := func() *Run {
+		return run(t,
 			result.Test{Name: "writes", Verdict: result.Fail, Otherwise: result.Pass},
 			result.Test{Name: "TestSuite", Verdict: result.Fail, Otherwise: result.Pass},
-			result.Finding{Fingerprint: free, Kind: "InvalidFree", Tests: []string{"writes"}}))
+			result.Finding{Fingerprint: free, Kind: "InvalidFree", Tests: []string{"writes"}})
 	}
-	r := run()
+	r := suite()
 	r.Judge(&Policy{})
 	if diff := cmp.Diff(map[string]result.Verdict{"writes": "fail", "TestSuite": "fail"}, verdicts(r)); diff != "" {
 		t.Error(diff)
 	}
-	r = run()
+	r = suite()
 	r.Judge(&Policy{Known: Baseline{free: {}}})
 	if diff := cmp.Diff(map[string]result.Verdict{"writes": "pass", "TestSuite": "pass"}, verdicts(r)); diff != "" {
 		t.Error(diff)
@@ -216,7 +199,7 @@ func TestUpdate(t *testing.T) {
 		t.Fatal(err)
 	}
 	policy.Deny = []Rule{deny}
-	r := read(t, stream(t, result.Config{RunID: "1"}, findings()...))
+	r := run(t, findings()...)
 	got := r.Update(&policy, r.Judge(&policy), "2026-02-02", "go-ceph#1")
 	want := Baseline{
 		free: {Kind: "InvalidFree", Function: "inInvalidFree", Source: "f();", Packages: []string{pkg}, Test: "TestFree",
@@ -233,46 +216,23 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-func TestShards(t *testing.T) {
-	shard := func(i int, id string) string {
-		return stream(t, result.Config{RunID: id, RunKey: "k", Shard: &result.Shard{Index: i, Count: 3}},
-			result.Test{Name: "Test" + id, Verdict: result.Fail, Otherwise: result.Pass},
-			result.Finding{Fingerprint: leak, Kind: "Leak_DefinitelyLost", Tests: []string{"Test" + id}, Bytes: 40, Blocks: 2},
-			[]result.Suppression{{ID: "s", Count: 2}, {ID: "t" + id}})
+// What is emitted is a whole stream, with the counts of the verdicts as they are by then.
+func TestEmit(t *testing.T) {
+	r := run(t, findings()...)
+	r.Judge(&Policy{Known: Baseline{free: {}, leak: {}, read1: {}}})
+	var out bytes.Buffer
+	code, err := r.Emit(t.Context(), result.NewEncoder(&out))
+	if err != nil || code != result.ExitInconclusive {
+		t.Errorf("code %d, %v", code, err)
 	}
-	r := read(t, shard(3, "C"), shard(1, "A"))
-	if got := r.Missing(); !slices.Equal(got, []string{"2/3"}) {
-		t.Errorf("missing %q", got)
+	if again, err := result.ReadExitCode(bytes.NewReader(out.Bytes())); again != code || err != nil {
+		t.Errorf("the stream has code %d, %v", again, err)
 	}
-	if err := r.Add("again", strings.NewReader(shard(1, "A"))); !errors.Is(err, ErrTwice) || !strings.Contains(err.Error(), "of b") {
-		t.Errorf("the same stream again: %v", err)
-	}
-	if err := r.Add("b2", strings.NewReader(shard(2, "B"))); err != nil || r.Missing() != nil {
-		t.Errorf("%v; missing %q", err, r.Missing())
-	}
-	if len(r.Findings) != 1 || r.Findings[0].Bytes != 120 || len(r.Findings[0].Tests) != 3 || len(r.Tests) != 3 {
-		t.Errorf("findings %+v", r.Findings)
-	}
-	want := []result.Suppression{{ID: "s", Count: 6}, {ID: "tC"}, {ID: "tA"}, {ID: "tB"}}
-	if diff := cmp.Diff(want, r.Suppressions); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// What a damaged stream says before the damage counts, and the damage is told.
-func TestDamagedStream(t *testing.T) {
-	whole := stream(t, result.Config{RunID: "1"}, findings()...)
-	lines := strings.SplitAfter(whole, "\n")
-	var r Run
-	err := r.Add("cut.jsonl", strings.NewReader(strings.Join(lines[:len(lines)-2], "")))
-	if !errors.Is(err, result.ErrTruncated) || !strings.HasPrefix(err.Error(), "cut.jsonl: ") || len(r.Findings) != 3 {
-		t.Errorf("%v; %d findings", err, len(r.Findings))
-	}
-	if err := r.Add("empty", strings.NewReader("")); !errors.Is(err, result.ErrTruncated) {
-		t.Errorf("an empty stream: %v", err)
-	}
-	if err := r.Add("other", strings.NewReader(`{"config":{"protocol_version":99}}`+"\n")); !errors.Is(err, result.ErrVersion) {
-		t.Errorf("another version: %v", err)
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	want := `{"summary":{"passed":4,"failed":1,"inconclusive":1,"skipped":0,"findings":3,"new":0,"known":3,"suppressed":0,` +
+		`"elapsed_s":3,"suppressions":[{"id":"s","name":"","file":"","line":0,"count":2}]}}`
+	if got := lines[len(lines)-1]; got != want {
+		t.Errorf("summary %s\nwant    %s", got, want)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/cgogrind/cgogrind/harness/internal/baseline"
 	"github.com/cgogrind/cgogrind/harness/internal/report"
+	"github.com/cgogrind/cgogrind/harness/internal/saved"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/suppressions"
 )
@@ -106,7 +106,7 @@ Exit codes:
   cgogrind gate --baseline cgogrind.baseline --update --reason 'go-ceph#1234' run.jsonl
   cgogrind gate --baseline cgogrind.baseline --no-worse shard-*.jsonl
   cgogrind gate --deny 'kind=Invalid*' --allow 'kind=Leak_*,bytes<=64' run.jsonl`,
-		RunE: func(_ *cobra.Command, args []string) error { return a.gate(f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.gate(cmd.Context(), f, args) },
 	}
 	fs := cmd.Flags()
 	fs.SortFlags = false
@@ -119,7 +119,7 @@ Exit codes:
 }
 
 // gate compares streams with a baseline.
-func (a *app) gate(f gateFlags, streams []string) error {
+func (a *app) gate(ctx context.Context, f gateFlags, streams []string) error {
 	switch {
 	case len(streams) == 0:
 		return usagef("gate: which streams? cgogrind test --stream FILE writes one")
@@ -144,14 +144,17 @@ func (a *app) gate(f gateFlags, streams []string) error {
 	}
 
 	now := time.Now()
-	run, damage := a.readStreams(streams)
+	run, damage, err := a.readRun(ctx, streams)
+	if err != nil {
+		return err
+	}
 	c := run.Judge(policy)
-	verdict := gateText{policy: policy, comparison: c, run: run, damage: damage, now: now}
+	verdict := gateText{policy: policy, comparison: c, run: run, now: now}
 	if f.update {
-		if len(damage) > 0 {
+		if damage {
 			a.code = result.ExitInconclusive
-			return fmt.Errorf("updating %s: %w: it was left as it is, because a run of which a part is missing says "+
-				"nothing about what is fixed", f.policy.baseline, errors.Join(damage...))
+			return fmt.Errorf("%s was left as it is: a run of which a part is missing says nothing about what is fixed",
+				f.policy.baseline)
 		}
 		before := len(policy.Known)
 		policy.Known = run.Update(policy, c, baseline.Date(now.Format(time.DateOnly)), f.reason)
@@ -162,9 +165,9 @@ func (a *app) gate(f gateFlags, streams []string) error {
 		verdict.comparison = run.Judge(policy)
 		defer func() { a.updated(f.policy.baseline, before, policy.Known) }()
 	}
-	code, err := emitRun(run, outs)
+	code, err := run.Emit(ctx, outs)
 	if err != nil {
-		a.code = result.ExitInconclusive
+		a.code = code
 		return err
 	}
 	to := a.Stdout
@@ -175,76 +178,33 @@ func (a *app) gate(f gateFlags, streams []string) error {
 		a.code = result.ExitInconclusive
 		return fmt.Errorf("writing the comparison: %w", err)
 	}
-	switch {
-	case code == result.ExitFindings:
-	case len(damage) > 0:
-		code = result.ExitInconclusive
-	case code == result.ExitPass && (len(verdict.expired()) > 0 || f.failOnFixed && len(c.Fixed) > 0 && !f.update):
+	if code == result.ExitPass && (len(verdict.expired()) > 0 || f.failOnFixed && len(c.Fixed) > 0 && !f.update) {
 		code = result.ExitFail
 	}
 	a.code = code
 	return nil
 }
 
-// readStreams reads the streams of a run. What makes it incomplete is in the errors.
-func (a *app) readStreams(names []string) (*baseline.Run, []error) {
-	run := &baseline.Run{}
-	var damage []error
-	for _, name := range names {
-		in := io.NopCloser(a.Stdin)
-		if name != "-" {
-			f, err := os.Open(name)
-			if err != nil {
-				damage = append(damage, err)
-				continue
-			}
-			in = f
+// readRun reads streams as one run. With damage, a part of it is missing, and the run says so.
+func (a *app) readRun(ctx context.Context, streams []string) (run *baseline.Run, damage bool, err error) {
+	inputs, done, err := a.inputs(streams)
+	if err != nil {
+		return nil, false, err
+	}
+	defer done()
+	run = &baseline.Run{}
+	err = saved.Read(ctx, inputs, run)
+	var missing *saved.DamageError
+	if errors.As(err, &missing) {
+		for _, problem := range missing.Problems {
+			fmt.Fprintf(a.Stderr, "cgogrind: %s\n", problem)
 		}
-		if err := run.Add(name, in); err != nil {
-			damage = append(damage, err)
-		}
-		_ = in.Close() // it was only read
+		return run, true, nil
 	}
-	if missing := run.Missing(); len(missing) > 0 {
-		damage = append(damage, fmt.Errorf("missing shards: %s", strings.Join(missing, ", ")))
+	if err != nil {
+		a.code = result.ExitInconclusive
 	}
-	return run, damage
-}
-
-// emitRun hands the run to a handler as one stream.
-func emitRun(run *baseline.Run, h result.Handler) (result.ExitCode, error) {
-	if run.Config == nil {
-		return result.ExitInconclusive, nil
-	}
-	var tally result.Tally
-	var messages []result.Message
-	messages = append(messages, result.Message{Config: run.Config})
-	for _, p := range run.Plans {
-		messages = append(messages, result.Message{Plan: p})
-	}
-	for _, t := range run.Tests {
-		messages = append(messages, result.Message{Test: t})
-	}
-	for _, f := range run.Findings {
-		messages = append(messages, result.Message{Finding: f})
-	}
-	for i := 0; i <= len(messages); i++ {
-		var m result.Message
-		if i < len(messages) {
-			m = messages[i]
-		} else {
-			sum := tally.Summary()
-			sum.ElapsedS, sum.Suppressions = run.ElapsedS, run.Suppressions
-			m.Summary = &sum
-		}
-		if err := tally.Handle(context.Background(), m); err != nil {
-			return result.ExitInconclusive, err
-		}
-		if err := h.Handle(context.Background(), m); err != nil {
-			return result.ExitInconclusive, err
-		}
-	}
-	return tally.ExitCode(), nil
+	return run, false, err
 }
 
 // withoutPasses leaves out of a text what a gate need not say: tests that passed, and findings that are not new.
@@ -263,7 +223,6 @@ type gateText struct {
 	policy     *baseline.Policy
 	comparison baseline.Comparison
 	run        *baseline.Run
-	damage     []error
 	now        time.Time
 }
 
@@ -293,9 +252,6 @@ func (g gateText) String() string {
 	for _, text := range g.expired() {
 		fmt.Fprintf(&b, "  expired  %s\n", text)
 	}
-	for _, err := range g.damage {
-		fmt.Fprintf(&b, "  %s\n", report.Line(err.Error()))
-	}
 	return b.String()
 }
 
@@ -319,7 +275,7 @@ func (g gateText) expired() []string {
 		e := g.policy.Known[fp]
 		out = append(out, fmt.Sprintf("%s  %s in %s, on %s", fp, report.Line(e.Kind), report.Line(e.Function), e.Expires))
 	}
-	for _, s := range g.run.Suppressions {
+	for _, s := range g.run.Summary.Suppressions {
 		if day, err := time.Parse(time.DateOnly, s.Expires); err == nil && suppressions.IsOver(day, g.now) {
 			out = append(out, fmt.Sprintf("%s:%d: suppression %s, on %s", report.Line(s.File), s.Line, report.Line(s.Name), s.Expires))
 		}

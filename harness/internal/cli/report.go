@@ -102,7 +102,7 @@ func (a *app) inputs(files []string) (inputs []saved.Input, done func(), err err
 		}
 		if err != nil {
 			done()
-			return nil, nil, usagef("report: %v", err)
+			return nil, nil, usagef("%v", err)
 		}
 		inputs = append(inputs, saved.Input{Name: name, Reader: file})
 	}
