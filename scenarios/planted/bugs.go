@@ -85,7 +85,7 @@ var Bugs = []Bug{
 	{Class: "bounds", Name: "ReadIntoLess", Twin: "ReadIntoEnough", Does: "lets the kernel write behind a buffer",
 		Kind: "SyscallParam", Blame: "planted.ReadIntoLess", Page: "wanted-length"},
 	{Class: "bounds", Name: "CopyOverItself", Twin: "MoveOverItself", Does: "copies between places that overlap",
-		Kind: "Overlap", Blame: "planted.CopyOverItself", Page: "overlap"},
+		Kind: "Overlap", Blame: "planted.CopyOverItself", Page: "overlapping-copy"},
 	{Class: "bounds", Name: "NegativeSize", Twin: "CheckedSize", Does: "asks for a negative number of bytes",
 		Kind: "FishyValue", Blame: "payload", Page: "negative-size"},
 

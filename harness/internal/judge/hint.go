@@ -151,7 +151,7 @@ var patterns = []pattern{
 			"how much it did fill."},
 
 	// Odd arguments.
-	{kind: only("Overlap"), page: "overlap",
+	{kind: only("Overlap"), page: "overlapping-copy",
 		hint: "memcpy and strcpy may do anything when source and destination overlap: use memmove."},
 	{kind: only("FishyValue"), page: "negative-size",
 		hint: "The size was negative before it became a size_t, a very large number: check a difference of lengths " +
