@@ -14,8 +14,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/cgogrind/cgogrind/harness/internal/report/github"
 	"github.com/cgogrind/cgogrind/harness/internal/report/gotest"
 	"github.com/cgogrind/cgogrind/harness/internal/report/junit"
+	"github.com/cgogrind/cgogrind/harness/internal/report/markdown"
+	"github.com/cgogrind/cgogrind/harness/internal/report/sarif"
 	"github.com/cgogrind/cgogrind/harness/internal/report/text"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -53,6 +56,15 @@ var formats = []format{
 		name: "junit", help: "write JUnit XML to `FILE`, too",
 		make: func(w io.Writer) result.Handler { return junit.New(w) },
 	},
+	{
+		name: "sarif", help: "write SARIF 2.1.0 to `FILE`, too, for code scanning",
+		make: func(w io.Writer) result.Handler { return sarif.New(w) },
+	},
+	{name: "github", make: func(w io.Writer) result.Handler { return github.New(w) }},
+	{
+		name: "markdown", help: "write Markdown to `FILE`, too, for the summary of a step of a workflow",
+		make: func(w io.Writer) result.Handler { return markdown.New(w) },
+	},
 }
 
 // add adds the flags to a command.
@@ -64,7 +76,7 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 	}
 	fs.StringVar(&o.format, "format", "text",
 		"what to print on standard output, a `FORMAT`: "+strings.Join(names, ", ")+";\n"+
-			"json is the result stream, gotest the events of go test -json")
+			"json is the result stream, gotest the events of go test -json, github annotations of a workflow")
 	fs.BoolVar(&o.json, "json", false, "print the events that go test -json prints: the same as --format gotest")
 	complete(cmd, "format", names...)
 	o.files = make([]fileFlag, len(formats))

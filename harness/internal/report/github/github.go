@@ -1,0 +1,155 @@
+// Package github writes a run as workflow commands of GitHub Actions: an annotation for each new finding, at the line that is
+// blamed, and for each test that failed on its own or is inconclusive. The format and its escapes are documented at
+// https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
+//
+// Input is the run's messages. GitHub shows at most ten annotations of each level for a step, so that only a few are written
+// and the rest is counted; the whole is in the other formats.
+package github
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/report"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// maxAnnotations of each level are written: those that GitHub shows.
+const maxAnnotations = 10
+
+// Handler writes annotations.
+type Handler struct {
+	out      *bufio.Writer
+	root     string
+	print    report.Printer
+	findings []annotation
+	tests    []annotation // that failed or are inconclusive, for no finding
+	more     int          // findings that are not written
+	moreTest int
+	expected int
+}
+
+type annotation struct {
+	level, file, title, text string
+	line                     int
+}
+
+// New returns a Handler that writes to out.
+func New(out io.Writer) *Handler { return &Handler{out: bufio.NewWriter(out)} }
+
+// Handle takes a message; the annotations are written with the summary.
+func (h *Handler) Handle(_ context.Context, m result.Message) error {
+	switch {
+	case m.Config != nil:
+		h.print.Places = report.PlacesOf(m.Config)
+		if h.root = m.Config.Root; h.root == "" {
+			h.root = m.Config.Dir
+		}
+	case m.Test != nil:
+		h.test(m.Test)
+	case m.Finding != nil:
+		h.finding(m.Finding)
+	case m.Summary != nil:
+		for _, a := range slices.Concat(h.findings, h.tests) {
+			h.write(a)
+		}
+		h.summary(m.Summary)
+		if err := h.out.Flush(); err != nil {
+			return fmt.Errorf("writing workflow commands: %w", err)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) finding(f *result.Finding) {
+	if !report.IsNew(f) {
+		if f.Disposition == result.Expected {
+			h.expected++
+		}
+		return
+	}
+	if len(h.findings) == maxAnnotations {
+		h.more++
+		return
+	}
+	var text strings.Builder
+	h.print.Finding(&text, f)
+	a := annotation{level: "error", title: h.print.Headline(f), text: text.String()}
+	if strings.HasPrefix(f.Kind, "Leak_") {
+		a.level = "warning"
+	}
+	if f.Blame != nil && f.Blame.File != "" {
+		a.file, a.line = h.path(f.Blame.File), f.Blame.Line
+	}
+	h.findings = append(h.findings, a)
+}
+
+func (h *Handler) test(t *result.Test) {
+	if t.Verdict == result.Pass || t.Verdict == result.Skip || t.Findings > 0 {
+		return
+	}
+	if len(h.tests) == maxAnnotations {
+		h.moreTest++
+		return
+	}
+	text := report.Clean(t.Reason)
+	if t.Repro != "" {
+		text += "\nagain: " + report.Line(t.Repro)
+	}
+	if t.Output != "" {
+		text += "\n\n" + report.Clean(t.Output)
+	}
+	h.tests = append(h.tests, annotation{
+		level: "error", title: fmt.Sprintf("%s %s", report.Line(t.Name), verdict(t.Verdict)), text: report.Line(t.Package) + "\n" + text,
+	})
+}
+
+func verdict(v result.Verdict) string {
+	if v == result.Fail {
+		return "failed"
+	}
+	return "is " + report.Line(string(v))
+}
+
+// path is a file as GitHub wants it: relative to the repository if it is in it.
+func (h *Handler) path(file string) string {
+	if rel, err := filepath.Rel(h.root, file); h.root != "" && err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return file
+}
+
+func (h *Handler) write(a annotation) {
+	fmt.Fprintf(h.out, "::%s ", a.level)
+	if a.file != "" {
+		fmt.Fprintf(h.out, "file=%s,", property(report.Line(a.file)))
+		if a.line > 0 {
+			fmt.Fprintf(h.out, "line=%d,", a.line)
+		}
+	}
+	fmt.Fprintf(h.out, "title=%s::%s\n", property(a.title), data(strings.TrimRight(a.text, "\n")))
+}
+
+// summary is the last line, a notice.
+func (h *Handler) summary(s *result.Summary) {
+	text := fmt.Sprintf("%d passed, %d failed, %d inconclusive, %d skipped; findings: %d new, %d known, %d suppressed, %d expected",
+		s.Passed, s.Failed, s.Inconclusive, s.Skipped, s.New, s.Known, s.Suppressed, h.expected)
+	if h.more+h.moreTest > 0 {
+		text += fmt.Sprintf("\nnot shown as annotations, because GitHub shows %d of each: %d findings, %d tests", maxAnnotations, h.more, h.moreTest)
+	}
+	fmt.Fprintf(h.out, "::notice title=cgogrind::%s\n", data(text))
+}
+
+// The runner takes these apart again: a text ends with the line, a property also with a comma or a colon.
+var (
+	dataEscapes     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	propertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
+
+func data(s string) string     { return dataEscapes.Replace(s) }
+func property(s string) string { return propertyEscapes.Replace(s) }

@@ -1,0 +1,99 @@
+package github_test
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cgogrind/cgogrind/harness/internal/report/github"
+	"github.com/cgogrind/cgogrind/harness/internal/report/reporttest"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+func format(w io.Writer) result.Handler { return github.New(w) }
+
+func TestGolden(t *testing.T) {
+	reporttest.Golden(t, ".txt", format, func(t *testing.T, out string) { commands(t, out) })
+}
+
+func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, format) }
+
+type command struct {
+	name, data string
+	properties map[string]string
+}
+
+// commands reads the output as the runner does (ActionCommand.TryParseV2 of actions/runner) and checks that it is annotations.
+func commands(t *testing.T, out string) (got []command) {
+	t.Helper()
+	unescape := func(s string) string {
+		return strings.NewReplacer("%0D", "\r", "%0A", "\n", "%3A", ":", "%2C", ",", "%25", "%").Replace(s)
+	}
+	line := regexp.MustCompile(`^::([a-z-]+)(?: ([^\n]*?))?::(.*)\n$`)
+	for l := range strings.Lines(out) {
+		m := line.FindStringSubmatch(l)
+		if m == nil {
+			t.Fatalf("no workflow command: %.200q", l)
+		}
+		c := command{name: m[1], data: unescape(m[3]), properties: map[string]string{}}
+		if !slices.Contains([]string{"error", "warning", "notice"}, c.name) {
+			t.Errorf("command %s", c.name)
+		}
+		for _, p := range strings.Split(m[2], ",") {
+			key, value, ok := strings.Cut(p, "=")
+			if !ok || !slices.Contains([]string{"file", "line", "title"}, key) {
+				t.Errorf("property %.80q", p)
+			}
+			c.properties[key] = unescape(value)
+		}
+		got = append(got, c)
+	}
+	return got
+}
+
+func TestHostile(t *testing.T) {
+	got := reporttest.Write(t, reporttest.Hostile(), format)
+	for _, bad := range append([]string{"##["}, reporttest.Controls...) {
+		if strings.Contains(got, bad) {
+			t.Errorf("%q came through", bad)
+		}
+	}
+	var names []string
+	for _, c := range commands(t, got) {
+		names = append(names, c.name)
+		if f := c.properties["file"]; f == "/etc/passwd" {
+			t.Error("an injected command was obeyed")
+		}
+	}
+	if len(names) < 5 || names[len(names)-1] != "notice" {
+		t.Errorf("commands %v", names)
+	}
+}
+
+func TestAnnotation(t *testing.T) {
+	all := commands(t, reporttest.Write(t, reporttest.Stream(t, "wrap.jsonl"), format))
+	first := all[0]
+	if first.properties["file"] != "errtext/errtext.go" || first.properties["line"] != "13" {
+		t.Errorf("it is at %v", first.properties)
+	}
+	if !strings.Contains(first.data, "blame  errtext.Text.Text.func1.func2") {
+		t.Errorf("it says %s", first.data)
+	}
+}
+
+// GitHub shows ten; a hundred thousand lines of log help nobody.
+func TestMany(t *testing.T) {
+	var msgs []result.Message
+	for i := range 50 {
+		msgs = append(msgs, result.Message{Finding: &result.Finding{Kind: "InvalidRead", Disposition: result.New, Message: fmt.Sprint(i)}},
+			result.Message{Test: &result.Test{Name: fmt.Sprint("Test", i), Verdict: result.Inconclusive}})
+	}
+	msgs = append(msgs, result.Message{Summary: &result.Summary{New: 50}})
+	got := commands(t, reporttest.Write(t, msgs, format))
+	if len(got) != 21 || !strings.Contains(got[20].data, "40 findings, 40 tests") {
+		t.Errorf("%d annotations, the last is %v", len(got), got[len(got)-1])
+	}
+}
