@@ -243,17 +243,25 @@ func (r *run) setUp(ctx context.Context) (result.ExitCode, error) {
 	if r.valgrind, err = memcheck.Find(ctx, r.cfg.Valgrind); err != nil {
 		return result.ExitMachine, err
 	}
-	if r.work, err = newWorkDir(); err != nil {
-		return result.ExitMachine, err
-	}
-	if err := os.Mkdir(filepath.Join(r.work.path, binDir), 0o700); err != nil {
-		return result.ExitMachine, fmt.Errorf("making a temporary folder: %w", err)
+	if code, err := r.makeWorkDir(); err != nil {
+		return code, err
 	}
 	if r.supps, err = newSuppressed(r.work.path, r.cfg.Suppressions); err != nil {
 		return result.ExitUsage, err
 	}
 	for _, text := range r.supps.expired(r.start) {
 		fmt.Fprintln(r.cfg.Notes, text)
+	}
+	return 0, nil
+}
+
+// makeWorkDir makes the temporary folder.
+func (r *run) makeWorkDir() (code result.ExitCode, err error) {
+	if r.work, err = newWorkDir(); err != nil {
+		return result.ExitMachine, err
+	}
+	if err := os.Mkdir(filepath.Join(r.work.path, binDir), 0o700); err != nil {
+		return result.ExitMachine, fmt.Errorf("making a temporary folder: %w", err)
 	}
 	return 0, nil
 }

@@ -24,6 +24,9 @@ func (j *Judge) symbolTable() *symbols.Table {
 // named returns an error with the frames of the test binary named from its own debugging information where that knows
 // better than valgrind.
 func (p *Process) named(e *valgrind.Error) *valgrind.Error {
+	if p.judge.cfg.Program {
+		return e
+	}
 	t := p.judge.symbolTable()
 	if t == nil {
 		return e

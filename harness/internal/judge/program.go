@@ -53,7 +53,7 @@ func (p *Program) Event(ev valgrind.Event, err error) { p.process.Event(ev, err)
 // that it had not told before.
 func (p *Program) Leaks(text string) int {
 	found := 0
-	for _, e := range parseLeaks(text) {
+	for _, e := range parseLeaks(text, p.process.judge.cfg.Binary) {
 		e = p.process.named(e)
 		if p.process.judge.frames.isNoise(e) {
 			continue
@@ -85,6 +85,9 @@ func (p *Program) Finish(o Outcome) {
 	}
 	for _, r := range proc.records {
 		r.disposition = proc.disposition(r, r.tests)
+		if proc.judge.cfg.Program && aboutGo.MatchString(r.hint) {
+			r.hint = ""
+		}
 		again := p.again
 		if len(r.tests) > 0 {
 			again = p.repro(r.tests[0])
@@ -104,6 +107,9 @@ func (p *Program) Finish(o Outcome) {
 		p.emit(p.whole, proc.output.Tail(""), func() ruling { return p.ruling(o, problem) })
 	}
 }
+
+// aboutGo matches hints that help with cgo code only.
+var aboutGo = regexp.MustCompile(`\b(Go|cgo|C\.[A-Za-z]+|runtime\.[A-Z]\w+)\b`)
 
 // emit sends a test's verdict: what rule makes of it, as it is and if all findings were known.
 func (p *Program) emit(t *test, output string, rule func() ruling) {
@@ -462,8 +468,9 @@ var (
 	framePos  = regexp.MustCompile(`^(.*) \((?:in (.*)|(.*):([0-9]+))\)$`)
 )
 
-// parseLeaks reads memcheck's text about blocks that are definitely lost, as --fullpath-after= makes it.
-func parseLeaks(text string) []*valgrind.Error {
+// parseLeaks reads memcheck's text about blocks that are definitely lost, as --fullpath-after= makes it. The text names
+// the object of a place only where nothing better is known; the program is as good a guess as any.
+func parseLeaks(text, program string) []*valgrind.Error {
 	var out []*valgrind.Error
 	var e *valgrind.Error
 	for line := range strings.Lines(text) {
@@ -486,14 +493,20 @@ func parseLeaks(text string) []*valgrind.Error {
 		if e == nil {
 			continue
 		}
-		f := valgrind.Frame{}
+		f := valgrind.Frame{Object: program}
 		f.IP, _ = strconv.ParseUint(m[1], 16, 64) // hexadecimal digits; too many make it the largest
 		f.Function = m[2]
 		if pos := framePos.FindStringSubmatch(m[2]); pos != nil {
-			f.Function, f.Object = pos[1], pos[2]
+			f.Function = pos[1]
+			if pos[2] != "" {
+				f.Object = pos[2]
+			}
 			f.Dir, f.File = path.Split(pos[3])
 			f.Dir = strings.TrimSuffix(f.Dir, "/")
-			f.Line, _ = strconv.Atoi(pos[4])
+			f.Line, _ = strconv.Atoi(pos[4]) // digits
+			if f.File == "vg_replace_malloc.c" {
+				f.Object = "/vgpreload_memcheck"
+			}
 		}
 		if f.Function == "???" {
 			f.Function = ""

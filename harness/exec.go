@@ -1,0 +1,307 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"debug/buildinfo"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cgogrind/cgogrind/harness/internal/allocator"
+	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/internal/judge"
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// subject is a program that will run.
+type subject struct {
+	path  string // absolute
+	label string // what its verdicts are filed under
+	name  string // of the verdict on all of it
+	again string // the command that runs it again
+	isGo  bool
+	judge judge.Config
+
+	libtest *judge.Libtest // for a Rust test binary
+}
+
+// finished finds out what a finished program is. It returns no subject for a Go test binary with its description: that
+// is in r.built then.
+func (r *run) finished(ctx context.Context, p Program) (*subject, result.ExitCode, error) {
+	path, err := exec.LookPath(p.Path)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return nil, result.ExitUsage, fmt.Errorf("looking for the program: %w", err)
+	}
+	if interpreter := shebang(path); interpreter != "" {
+		if !r.cfg.TraceChildren {
+			return nil, result.ExitUsage, fmt.Errorf("%s is a script: memcheck would check %s and not what the script starts; "+
+				"name that program, or add --trace-children", p.Path, interpreter)
+		}
+		s := r.plain(p, path)
+		if p, err := exec.LookPath(interpreter); err == nil {
+			path = p
+		}
+		code, err := r.inspect(ctx, allocator.Program{Path: path, Env: r.cfg.Env}, s.label)
+		return s, code, err
+	}
+
+	info, err := buildinfo.ReadFile(path)
+	isGo := err == nil
+	var symbols symbolNames
+	if symbols, err = readSymbolNames(path); err != nil {
+		return nil, result.ExitUsage, fmt.Errorf("reading %s: %w", p.Path, err)
+	}
+	built, goRuntime, err := build.Load(path)
+	described := err == nil
+	switch {
+	case err != nil && !errors.Is(err, build.ErrNoDescription):
+		return nil, result.ExitUsage, err
+	case described && isGo && strings.HasSuffix(info.Path, ".test"):
+		r.built, r.cfg.Runtime = built, goRuntime
+		r.takeTestArgs(p.Args)
+		r.relocate(&r.built.Packages[0])
+		code, err := r.inspectPackages(ctx)
+		return nil, code, err
+	case isGo && !symbols.instrumented && r.cfg.Runtime != result.Stock:
+		return nil, result.ExitUsage, stockError(p.Path, info, symbols)
+	case isGo && symbols.instrumented && strings.HasSuffix(info.Path, ".test"):
+		return nil, result.ExitUsage, err
+	case isGo && symbols.instrumented:
+		r.cfg.Runtime = result.Instrumented
+	}
+
+	s := r.plain(p, path)
+	if isGo {
+		s.isGo, s.judge.Program = true, false
+		s.judge.ModulePath = info.Main.Path
+		s.judge.Named = []judge.Named{{ImportPath: "main"}}
+		r.built = &build.Result{GoVersion: info.GoVersion}
+		if described {
+			r.built = built
+			s.of(built)
+		}
+	}
+	if code, err := r.inspect(ctx, allocator.Program{Path: path, Env: r.cfg.Env}, s.label); err != nil {
+		return nil, code, err
+	}
+	if symbols.libtest {
+		s.libtest = r.listRustTests(ctx, path, p)
+	}
+	return s, 0, nil
+}
+
+// of takes what is known of a main package that was built.
+func (s *subject) of(built *build.Result) {
+	pkg := built.Packages[0]
+	s.label, s.name = pkg.ImportPath, filepath.Base(s.path)
+	s.judge.ImportPath, s.judge.Dir = pkg.ImportPath, pkg.Dir
+	s.judge.ModulePath, s.judge.ModuleDir = pkg.ModulePath, pkg.ModuleDir
+	s.judge.GOROOT = built.GOROOT
+	s.judge.Named = []judge.Named{{ImportPath: "main", Dir: pkg.Dir}}
+	s.isGo, s.judge.Program = true, false
+}
+
+// cargoHash is what cargo adds to the name of a test binary.
+var cargoHash = regexp.MustCompile(`-[0-9a-f]{16}$`)
+
+// plain is a program of which nothing but its path is known.
+func (r *run) plain(p Program, path string) *subject {
+	name := cargoHash.ReplaceAllString(filepath.Base(path), "")
+	s := &subject{path: path, label: name, name: name}
+	s.judge = judge.Config{ImportPath: name, Program: true}
+	s.again = r.againCommand(p, p.Args)
+	return s
+}
+
+// againCommand runs a finished program again.
+func (r *run) againCommand(p Program, args []string) string {
+	repro := r.repro()
+	words := append([]string{"cgogrind", "exec"}, repro.Flags...)
+	if r.cfg.TraceChildren {
+		words = append(words, "--trace-children")
+	}
+	words = append(append(words, "--", p.Path), args...)
+	env := repro.Env
+	if get(r.cfg.Env, "CARGO") != "" { // which sets this for what it runs, and for libraries of its own only
+		env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "LD_LIBRARY_PATH=") })
+	}
+	return shell.Command{Env: env, Args: words}.String()
+}
+
+// shebang returns the interpreter of a script, "" for what is none.
+func shebang(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	line, err := bufio.NewReaderSize(f, 512).ReadSlice('\n')
+	if err != nil && len(line) == 0 || !strings.HasPrefix(string(line), "#!") {
+		return ""
+	}
+	words := strings.Fields(string(line[2:]))
+	switch {
+	case len(words) == 0:
+		return ""
+	case filepath.Base(words[0]) == "env" && len(words) > 1:
+		return words[1]
+	}
+	return words[0]
+}
+
+// symbolNames says what the symbols of a program tell.
+type symbolNames struct {
+	any          bool // it has symbols
+	instrumented bool // it holds the instrumented Go runtime
+	libtest      bool // it is a Rust test binary
+}
+
+// rustTestMain is the symbol of the function that a Rust test binary's main calls, in either mangling.
+var rustTestMain = regexp.MustCompile(`^(_RNv.*4test16test_main_static|_ZN4test16test_main_static17h[0-9a-f]{16}E)$`)
+
+func readSymbolNames(path string) (n symbolNames, err error) {
+	f, err := elf.Open(path)
+	if err != nil {
+		var format *elf.FormatError
+		if errors.As(err, &format) {
+			err = fmt.Errorf("it is no program for Linux: %w", err)
+		}
+		return n, err
+	}
+	defer f.Close()
+	symbols, err := f.Symbols()
+	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+		return n, err
+	}
+	for _, s := range symbols {
+		n.any = true
+		switch {
+		case s.Name == "runtime.cgogrindBeforeExit":
+			n.instrumented = true
+		case strings.HasPrefix(s.Name, "_") && rustTestMain.MatchString(s.Name):
+			n.libtest = true
+		}
+	}
+	return n, nil
+}
+
+// stockError refuses a Go program that memcheck cannot check, and says how to build one that it can.
+func stockError(path string, info *buildinfo.BuildInfo, symbols symbolNames) error {
+	why := fmt.Sprintf("it has the stock Go runtime (%s), which drowns memcheck in false errors", info.GoVersion)
+	if !symbols.any {
+		why = "its symbols were stripped, so that memcheck cannot name what it finds, nor can it be told from a program " +
+			"with the stock Go runtime"
+	}
+	of := strings.TrimSuffix(info.Path, ".test")
+	if of == "" || of == "command-line-arguments" {
+		of = "PACKAGE"
+	}
+	build := shell.Command{Args: []string{"cgogrind", "run", "-o", path, of}}
+	if of != info.Path && strings.HasSuffix(info.Path, ".test") {
+		build = shell.Command{Args: []string{"cgogrind", "test", "-c", "-o", path, of}}
+	}
+	return fmt.Errorf("%s: %s; build it with\n  %s\nor run it as it is with --runtime=stock", path, why, build)
+}
+
+// takeTestArgs takes the flags of a Go test binary that the engine sets itself.
+func (r *run) takeTestArgs(args []string) {
+	for _, flag := range []struct {
+		name string
+		set  func(string)
+	}{
+		{"test.run", func(v string) { r.cfg.Run = v }},
+		{"test.skip", func(v string) { r.cfg.Skip = v }},
+		{"test.timeout", func(v string) {
+			if d, err := time.ParseDuration(v); err == nil {
+				r.cfg.Timeout = d
+			}
+			if r.cfg.Timeout == 0 {
+				r.cfg.Timeout = -1
+			}
+		}},
+	} {
+		for i, a := range args {
+			name, value, hasValue := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(a, "-"), "-"), "=")
+			switch {
+			case name != flag.name || !strings.HasPrefix(a, "-"):
+			case hasValue:
+				flag.set(value)
+			case i+1 < len(args):
+				flag.set(args[i+1])
+			}
+		}
+		args = withoutFlags(args, flag.name)
+	}
+	args = slices.DeleteFunc(slices.Clone(args), func(a string) bool {
+		name, _, _ := strings.Cut(strings.TrimPrefix(a, "-"), "=")
+		return name == "-test.v" || name == "test.v" // the engine sets it, to read the output
+	})
+	r.cfg.TestFlags = withSeed(append(r.cfg.TestFlags, args...))
+}
+
+// relocate makes a test binary run where it is when the folder of its package is on another machine.
+func (r *run) relocate(p *build.Package) {
+	if _, err := os.Stat(p.Dir); !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	fmt.Fprintf(r.cfg.Notes, "%s: the package's folder %s is not here, so that its tests run in %s\n", p.ImportPath, p.Dir,
+		r.cfg.Dir)
+	p.Dir = r.cfg.Dir
+}
+
+// listRustTests asks a Rust test binary which tests it would run with these arguments; nil if it does not say.
+func (r *run) listRustTests(ctx context.Context, path string, p Program) *judge.Libtest {
+	var chosen []string // the arguments without those that make it list twice
+	for _, a := range p.Args {
+		if a == "--list" || a == "--help" || a == "-h" || strings.HasPrefix(a, "--format") {
+			return nil
+		}
+		chosen = append(chosen, a)
+	}
+	list := func(extra ...string) ([]string, error) {
+		cmd := exec.CommandContext(ctx, path, slices.Concat([]string{"--list", "--format=terse"}, extra, chosen)...)
+		cmd.Env = r.cfg.Env
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, err
+		}
+		var names []string
+		for line := range strings.Lines(string(out)) {
+			line = strings.TrimSpace(line)
+			for _, kind := range []string{": test", ": benchmark"} {
+				if name, ok := strings.CutSuffix(line, kind); ok {
+					names = append(names, name)
+				}
+			}
+		}
+		return names, nil
+	}
+	l := &judge.Libtest{}
+	var err error
+	if l.Tests, err = list(); err != nil {
+		return nil
+	}
+	if !slices.Contains(p.Args, "--ignored") && !slices.Contains(p.Args, "--include-ignored") {
+		if l.Ignored, err = list("--ignored"); err != nil {
+			return nil
+		}
+	}
+	l.Alone = func(test string) string { return r.againCommand(p, []string{"--exact", test}) }
+	if len(l.Tests) == 0 {
+		return nil
+	}
+	return l
+}
