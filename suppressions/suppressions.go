@@ -24,6 +24,8 @@ type Set string
 const (
 	Go    Set = "go"    // for what Go's runtime tells memcheck
 	Glibc Set = "glibc" // for what glibc does at the end of a program
+
+	Librados Set = "librados" // for what librados loses by itself
 )
 
 // sets says of each set what a program loads that needs it: a shared library, as a pattern for its soname, or a section
@@ -34,6 +36,7 @@ var sets = []struct {
 }{
 	{Set: Go, section: ".go.buildinfo"},
 	{Set: Glibc, library: "libc.so.6"},
+	{Set: Librados, library: "librados.so.*"},
 }
 
 // Sets lists the sets that come with the tool.

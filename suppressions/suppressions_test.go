@@ -223,14 +223,14 @@ func written(t *testing.T, entries []Entry) string {
 }
 
 // compiled is a C program.
-func compiled(t *testing.T, text string) string {
+func compiled(t *testing.T, text string, flags ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	source, exe := filepath.Join(dir, "p.c"), filepath.Join(dir, "p")
 	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("gcc", "-g", "-O0", "-o", exe, source, "-lpthread").CombinedOutput(); err != nil {
+	if out, err := exec.Command("gcc", append([]string{"-g", "-O0", "-o", exe, source, "-lpthread"}, flags...)...).CombinedOutput(); err != nil {
 		t.Fatalf("gcc: %v\n%s", err, out)
 	}
 	return exe
@@ -307,6 +307,28 @@ int main() { pthread_t t; sem_init(&up, 0, 0); pthread_create(&t, 0, live, 0); s
 	text := report(t, exe, kinds, "--suppressions="+written(t, entries))
 	if strings.Count(text, "<kind>Leak_") != 1 || !strings.Contains(text, "<fn>leak</fn>") {
 		t.Errorf("with the set, want the leak of malloc alone:\n%s", text)
+	}
+}
+
+// TestLibradosSetHidesItsOwnLeaksOnly has a function that is called what librados' is, and one beside it.
+func TestLibradosSetHidesItsOwnLeaksOnly(t *testing.T) {
+	exe := compiled(t, `void *_Znwm(unsigned long);
+void send(void) __asm__("_ZN9MonClient13_send_commandEPNS_10MonCommandE");
+void *volatile lost;
+void send(void) { lost = _Znwm(40); }
+void leak(void) { lost = _Znwm(50); }
+int main() { send(); leak(); lost = 0; return 0; }
+`, "-lstdc++")
+	if text := report(t, exe); strings.Count(text, "<kind>Leak_DefinitelyLost</kind>") != 2 {
+		t.Fatalf("without the set, want two leaks:\n%s", text)
+	}
+	entries, err := Shipped(Librados)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := report(t, exe, "--suppressions="+written(t, entries))
+	if strings.Count(text, "<kind>Leak_") != 1 || !strings.Contains(text, "<fn>leak</fn>") {
+		t.Errorf("with the set, want the leak beside it alone:\n%s", text)
 	}
 }
 
