@@ -71,6 +71,10 @@ type Config struct {
 	Verbose   bool   // hand on what the tests print, as progress
 	KeepWork  bool   // leave the temporary folder, and say where it is
 
+	// OnError is called for each error that memcheck reports, leaks excepted, while the program stands still at it; nil
+	// lets programs run on.
+	OnError func(context.Context, Stop)
+
 	Tool    string    // cgogrind's version, for the config message
 	Command []string  // the command line, for the config message
 	Notes   io.Writer // notes for people, a line each: slow steps, packages without tests; none if nil

@@ -110,6 +110,7 @@ func (r *run) runProcess(ctx context.Context, p build.Package, newProcess func(c
 	opts := memcheck.Options{
 		XMLFile: files + ".%p.xml", TrackOrigins: true, Suppressions: []string{supps}, Extra: []string{exactCalls},
 	}
+	r.serve(&opts, files)
 	optArgs, err := opts.Args()
 	if err != nil {
 		return nil, judge.Outcome{}, err
@@ -142,6 +143,7 @@ func (r *run) runProcess(ctx context.Context, p build.Package, newProcess func(c
 	report := valgrind.Follow(context.WithoutCancel(ctx), running.ReportFile(), ended)
 	for ev, err := range valgrind.Read(report) {
 		proc.Event(ev, err)
+		r.stop(ctx, running.PID(), p, files, proc, ev)
 	}
 	_ = report.Close() // it was read to its end, or to where it is damaged
 	<-ended

@@ -267,6 +267,14 @@ func (p *Process) error(e *valgrind.Error) {
 	p.announce(r)
 }
 
+// Fingerprint is that of the finding which an error makes that was handed to Event; empty if it is no defect.
+func (p *Process) Fingerprint(e *valgrind.Error) string {
+	if r := p.byUnique[e.Unique]; r != nil {
+		return r.fingerprint
+	}
+	return ""
+}
+
 // announce says once what was found.
 func (p *Process) announce(r *record) {
 	text := fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.blame), strings.Join(r.names(), " or "))

@@ -1,0 +1,104 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/internal/judge"
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+	"github.com/cgogrind/cgogrind/valgrind/memcheck"
+)
+
+// Stop is a program that stands still in memcheck's gdb server, at an error that memcheck has just reported. It goes on
+// when somebody who was connected to the server leaves.
+type Stop struct {
+	PID int
+	// Vgdb is the command that connects to the server: as it is for gdb's "target remote |", with a command of the
+	// server for a single request.
+	Vgdb   []string
+	Binary string
+	GOROOT string
+	Error  *valgrind.Error
+	// Fingerprint is that of the finding which the error makes; empty for one that is no defect.
+	Fingerprint string
+}
+
+// serve lets gdb attach, if somebody wants that. The server's pipes have names that begin with files.
+func (r *run) serve(opts *memcheck.Options, files string) {
+	if r.cfg.OnError != nil {
+		opts.Vgdb = memcheck.VgdbYes
+		opts.Extra = append(opts.Extra, "--vgdb-error=1", "--vgdb-prefix="+files+".vgdb")
+	}
+}
+
+// stop tells of an error at which the program stopped. Leaks are reported by a program that has ended.
+func (r *run) stop(ctx context.Context, pid int, p build.Package, files string, proc *judge.Process, ev valgrind.Event) {
+	e, ok := ev.(*valgrind.Error)
+	if r.cfg.OnError == nil || !ok || strings.HasPrefix(string(e.Kind), "Leak_") {
+		return
+	}
+	vgdb := filepath.Join(filepath.Dir(r.valgrind.Path), "vgdb")
+	if _, err := os.Stat(vgdb); err != nil {
+		vgdb = "vgdb"
+	}
+	r.cfg.OnError(ctx, Stop{
+		PID: pid, Vgdb: []string{vgdb, "--vgdb-prefix=" + files + ".vgdb", "--pid=" + strconv.Itoa(pid)},
+		Binary: p.Binary, GOROOT: r.built.GOROOT, Error: e, Fingerprint: proc.Fingerprint(e),
+	})
+}
+
+// TestBinary is the test binary of a package with all that it runs with, for somebody who runs it in another way.
+type TestBinary struct {
+	Package string
+	Dir     string // where it runs
+	Binary  string
+	Args    []string
+	Env     []string
+	GOROOT  string
+	Work    string // a folder that is gone afterwards
+}
+
+// Build builds the one package that the configuration names, as Run does, and hands its test binary to use. The tests do
+// not run under memcheck then, so there is none in what they run with.
+func Build(ctx context.Context, cfg Config, use func(context.Context, TestBinary) error) (result.ExitCode, error) {
+	r, err := newRun(cfg, nil)
+	if err != nil {
+		return result.ExitMachine, err
+	}
+	return r.end(r.buildFor(ctx, use))
+}
+
+func (r *run) buildFor(ctx context.Context, use func(context.Context, TestBinary) error) (result.ExitCode, error) {
+	if code, err := r.makeWorkDir(); err != nil {
+		return code, err
+	}
+	var err error
+	if r.built, err = build.Build(ctx, r.buildConfig()); err != nil {
+		return buildCode(ctx, err), err
+	}
+	packages := slices.DeleteFunc(slices.Clone(r.built.Packages), func(p build.Package) bool { return p.Binary == "" })
+	if len(packages) != 1 {
+		return result.ExitUsage, fmt.Errorf("%d of the packages have tests, and one is what can be run so: %w", len(packages), ErrNoPackages)
+	}
+	p := packages[0]
+	env := set(slices.Clone(r.cfg.Env), "PWD", p.Dir)
+	for _, kv := range r.built.Env {
+		name, value, _ := strings.Cut(kv, "=")
+		env = set(env, name, value)
+	}
+	err = use(ctx, TestBinary{
+		Package: p.ImportPath, Dir: p.Dir, Binary: p.Binary, Args: r.testArgs(done{}), Env: env, GOROOT: r.built.GOROOT,
+		Work: r.work.path,
+	})
+	if err != nil {
+		return result.ExitInconclusive, err
+	}
+	return result.ExitPass, nil
+}
