@@ -130,9 +130,6 @@ func (r *run) plain(p Program, path string) *subject {
 func (r *run) againCommand(p Program, args []string) string {
 	repro := r.repro()
 	words := append([]string{"cgogrind", "exec"}, repro.Flags...)
-	if r.cfg.TraceChildren {
-		words = append(words, "--trace-children")
-	}
 	words = append(append(words, "--", p.Path), args...)
 	env := repro.Env
 	if get(r.cfg.Env, "CARGO") != "" { // which sets this for what it runs, and for libraries of its own only

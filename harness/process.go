@@ -109,6 +109,7 @@ func (r *run) runProcess(ctx context.Context, p build.Package, newProcess func(c
 	}
 	opts := memcheck.Options{
 		XMLFile: files + ".%p.xml", TrackOrigins: true, Suppressions: []string{supps}, Extra: []string{exactCalls},
+		TraceChildren: r.cfg.TraceChildren,
 	}
 	r.serve(&opts, files)
 	optArgs, err := opts.Args()
@@ -150,6 +151,7 @@ func (r *run) runProcess(ctx context.Context, p build.Package, newProcess func(c
 	if waitErr != nil {
 		return nil, judge.Outcome{}, waitErr
 	}
+	r.judgeChildren(proc.Children(), res)
 	return proc, r.outcome(res), nil
 }
 

@@ -287,18 +287,17 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 	}
 	o.Elapsed = res.Elapsed
 	proc.Finish(o)
-	r.children(j, res)
+	r.judgeChildren(j.Children(), res)
 	j.Finish()
 	r.supps.count(j.Suppressed())
 	return nil
 }
 
-// children judges the programs that a program started, which were run under memcheck, too.
-func (r *run) children(j *judge.Judge, res *memcheck.Result) {
+// judgeChildren judges the programs that a program started, which were run under memcheck, too.
+func (r *run) judgeChildren(c *judge.Children, res *memcheck.Result) {
 	if !r.cfg.TraceChildren {
 		return
 	}
-	c := j.Children()
 	for _, report := range res.Reports {
 		if report.PID == res.PID {
 			continue
@@ -315,7 +314,6 @@ func (r *run) children(j *judge.Judge, res *memcheck.Result) {
 		child.Finish()
 		_ = f.Close() // it was read only
 	}
-	c.Finish()
 }
 
 // forward hands a signal on. Those that a terminal sends go to the whole process group, as the terminal would send them.

@@ -61,6 +61,12 @@ func (r *run) repro() judge.Repro {
 	if r.cfg.CgoCheck2 {
 		p.Flags = append(p.Flags, "--cgocheck2")
 	}
+	if r.cfg.TraceChildren {
+		p.Flags = append(p.Flags, "--trace-children")
+	}
+	if r.cfg.AllowUnseen {
+		p.Flags = append(p.Flags, "--allocator=warn")
+	}
 	if r.cfg.Skip != "" {
 		p.Flags = append(p.Flags, "-skip="+r.cfg.Skip)
 	}

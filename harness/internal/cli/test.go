@@ -25,6 +25,8 @@ type testFlags struct {
 	cgoCheck2                 bool
 	timeout                   time.Duration
 	suppressions              []string
+	allocator, output         string
+	traceChildren, compile    bool
 	patterns, testArgs        []string
 }
 
@@ -58,6 +60,9 @@ environment, which tells them that they run 10 to 50 times slower.
 		},
 	}
 	f.add(cmd)
+	cmd.Flags().BoolVarP(&f.compile, "compile", "c", false, "build the test binaries and do not run them; cgogrind exec does, on a "+
+		"machine\nwithout Go too, with the FILE.cgogrind.json that lies beside each")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "", "with -c: the `FILE` to write, or a folder, which ends in /")
 	return cmd
 }
 
@@ -80,6 +85,9 @@ func (f *testFlags) add(cmd *cobra.Command) {
 		"with which\nmemcheck reports many false errors, and stacks end where Go calls C")
 	fs.BoolVar(&f.allFrames, "all-frames", false, "show all frames in stacks: those between C and Go code and those of Go's runtime, too")
 	fs.StringArrayVar(&f.suppressions, "suppressions", nil, "hide what the entries of `FILE` match; may be repeated")
+	addAllocator(cmd, &f.allocator)
+	fs.BoolVar(&f.traceChildren, "trace-children", false, "run the programs that the tests start under memcheck, too; what is\n"+
+		"wrong with them is filed under [child NAME]")
 	fs.BoolVar(&f.keepWork, "keep-work", false, "keep the temporary folder with binaries and memcheck's reports")
 	fs.IntVar(&f.gcStress, "gc-stress", 0, "collect garbage after every `N` calls to C, so that C code that keeps a "+
 		"Go pointer\npast its call is caught every time; 1 finds most and is slow")
@@ -118,6 +126,11 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 		GCStress: f.gcStress, CgoCheck2: f.cgoCheck2, KeepWork: f.keepWork, Verbose: f.verbose, Timeout: f.timeout,
 		Suppressions: f.suppressions,
 		Tool:         version(), Command: a.Args, Notes: a.Stderr,
+	}
+	cfg.TraceChildren = f.traceChildren
+	var err error
+	if cfg.AllowUnseen, err = allowUnseen(f.allocator); err != nil {
+		return cfg, err
 	}
 	if f.timeout == 0 {
 		cfg.Timeout = -1
@@ -171,6 +184,13 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	cfg, err := a.config(f)
 	if err != nil {
 		return err
+	}
+	if f.compile {
+		a.code, err = harness.Compile(cmd.Context(), cfg, f.output)
+		return err
+	}
+	if f.output != "" {
+		return usagef("-o names the file that -c writes: add -c")
 	}
 	policy, err := f.policy.policy(false)
 	if err != nil {

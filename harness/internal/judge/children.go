@@ -22,8 +22,16 @@ type childrenOf struct {
 	problem string
 }
 
-// Children returns the judge of the children of a process.
-func (j *Judge) Children() *Children { return &Children{judge: j, of: make(map[string]*childrenOf)} }
+// Children returns the judge of the children of all processes. Judge.Finish emits its verdicts.
+func (j *Judge) Children() *Children {
+	if j.children == nil {
+		j.children = &Children{judge: j, of: make(map[string]*childrenOf)}
+	}
+	return j.children
+}
+
+// Children returns the judge of the process's children.
+func (p *Process) Children() *Children { return p.judge.Children() }
 
 // Lost says that the report of a child cannot be read.
 func (c *Children) Lost(pid int, err error) {
@@ -77,8 +85,8 @@ func (c *Child) Finish() {
 	}
 }
 
-// Finish emits the verdicts and hands the findings to the parent's.
-func (c *Children) Finish() {
+// finish emits the verdicts and hands the findings to the parent's.
+func (c *Children) finish() {
 	for _, name := range c.names {
 		of := c.of[name]
 		t := &test{name: childName(name), records: of.records}

@@ -53,6 +53,7 @@ type Judge struct {
 
 	alone      int // processes that were to run one test alone
 	suppressed map[string]uint64
+	children   *Children // nil if there are none
 
 	symbols      *symbols.Table // of the test binary
 	symbolsTried bool
@@ -77,6 +78,9 @@ func New(cfg Config, emit func(result.Message)) *Judge {
 
 // Finish emits the package's findings. Call it when the last process has been judged.
 func (j *Judge) Finish() {
+	if j.children != nil {
+		j.children.finish()
+	}
 	for _, f := range j.findings {
 		j.emit(result.Message{Finding: f})
 	}
