@@ -256,7 +256,7 @@ func (r *run) relocate(p *build.Package) {
 	}
 	fmt.Fprintf(r.cfg.Notes, "%s: the package's folder %s is not here, so that its tests run in %s\n", p.ImportPath, p.Dir,
 		r.cfg.Dir)
-	p.Dir = r.cfg.Dir
+	p.Dir, p.SourceDir = r.cfg.Dir, p.Dir
 }
 
 // listRustTests asks a Rust test binary which tests it would run with these arguments; nil if it does not say.

@@ -184,7 +184,7 @@ func (r *run) runPackages(ctx context.Context) (result.ExitCode, error) {
 	defer cancel()
 	var named []judge.Named
 	for _, p := range r.built.Packages {
-		named = append(named, judge.Named{ImportPath: p.ImportPath, Dir: p.Dir})
+		named = append(named, judge.Named{ImportPath: p.ImportPath, Dir: p.Sources()})
 	}
 	for i, p := range r.built.Packages {
 		switch {

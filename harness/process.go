@@ -37,7 +37,7 @@ func (r *run) runPackage(ctx context.Context, index int, p build.Package, named 
 		return fmt.Errorf("running %s: %w", p.ImportPath, err)
 	}
 	cfg := judge.Config{
-		ImportPath: p.ImportPath, Dir: p.Dir, ModulePath: p.ModulePath, ModuleDir: p.ModuleDir, Named: named,
+		ImportPath: p.ImportPath, Dir: p.Sources(), ModulePath: p.ModulePath, ModuleDir: p.ModuleDir, Named: named,
 		GOROOT: r.built.GOROOT, Binary: binary, Token: hex.EncodeToString(token), AllFrames: r.cfg.AllFrames,
 		Repro: r.repro(), Dispose: r.cfg.Dispose,
 	}

@@ -91,12 +91,7 @@ func (u Unseen) Remedy() string {
 	case u.Function == "":
 		return "keep the symbols (no -s, no strip), or build it for memcheck with the system's allocator"
 	}
-	if u.Allocator == "jemalloc" {
-		return "build it for memcheck with the system's allocator, or with jemalloc under the plain names (configure " +
-			"--with-jemalloc-prefix=; for Rust no #[global_allocator]) and malloc in the place of " + u.Function
-	}
-	return "build it for memcheck with the system's allocator: with malloc in the place of " + u.Function +
-		" (for Rust no #[global_allocator])"
+	return "build it for memcheck with malloc in the place of " + u.Function + " (for Rust: without #[global_allocator])"
 }
 
 // UnseenError is the error of a program some of whose memory memcheck does not check.

@@ -58,6 +58,7 @@ type Package struct {
 	ImportPath string
 	Name       string
 	Dir        string // where its tests run
+	SourceDir  string // where its sources were when it was built, if that is another folder
 	ModulePath string // empty for the standard library
 	ModuleDir  string
 	Binary     string // the test binary; empty if the package has no tests

@@ -86,6 +86,14 @@ func ExecName(importPath string) string {
 	return base
 }
 
+// Sources is the folder of the package's sources.
+func (p *Package) Sources() string {
+	if p.SourceDir != "" {
+		return p.SourceDir
+	}
+	return p.Dir
+}
+
 // description is what a test binary needs beside it to run on a machine without Go and without its sources.
 type description struct {
 	Version    int            `json:"version"`

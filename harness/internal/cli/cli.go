@@ -53,12 +53,13 @@ func Run(ctx context.Context, p Process) result.ExitCode {
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		if a.code == result.ExitPass {
+		ours := a.code != result.ExitPass
+		if !ours {
 			a.code = result.ExitUsage // cobra's own errors
 		}
 		fmt.Fprintf(p.Stderr, "cgogrind: %s\n", strings.TrimRight(message(err), "\n"))
 		var usage *usageError
-		if errors.As(err, &usage) || a.code == result.ExitUsage && !isBuild(err) {
+		if errors.As(err, &usage) || !ours {
 			fmt.Fprintf(p.Stderr, "Run 'cgogrind help' for what there is, 'cgogrind help test' for the flags.\n")
 		}
 	}
