@@ -80,8 +80,12 @@ func count(ctx context.Context, runs, checked int, cgogrind string) error {
 		t := tally{}
 		for n := range runs {
 			books := filepath.Join(dir, fmt.Sprintf("%s-%d.sqlite", text, n))
-			t.native(ctx, env, backup, "-pool", ceph.Pool(), "-books", books, "-prefix", fmt.Sprintf("backup-of-host.example.org-%s-%02d-", text, n),
-				"-text="+text, fmt.Sprintf("-owners=%t", text != "late"), folder)
+			prefix := fmt.Sprintf("backup-of-host.example.org-%s-%02d-", text, n)
+			t.native(ctx, env, backup, "-pool", ceph.Pool(), "-books", books, "-prefix", prefix, "-text="+text,
+				fmt.Sprintf("-owners=%t", text != "late"), folder)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		t.print("`backup -text "+text+"`, natively", runs)
 	}
@@ -89,20 +93,32 @@ func count(ctx context.Context, runs, checked int, cgogrind string) error {
 	for range runs {
 		t.native(ctx, env, tests, "-test.run=^TestLabels$", "-test.v")
 	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	t.print("the labels on jemalloc (TestLabels), natively", runs)
 	if checked == 0 {
 		return nil
 	}
-	for _, c := range []struct{ name, test, pkg, tags string }{
-		{"the same program (TestBackupFreed) under cgogrind", "TestBackupFreed", "./scenarios/story", ""},
-		{"a goroutine that moves (TestLate) under cgogrind", "TestLate", "./scenarios/story", ""},
-		{"`backup -text copied` (TestBackupCopied) under cgogrind", "TestBackupCopied", "./scenarios/story", ""},
-		{"the labels on the system's malloc (TestLabels) under cgogrind", "TestLabels", "./scenarios/story/allocator", ""},
-		{"the labels on jemalloc (TestLabels) under cgogrind", "TestLabels", "./scenarios/story/allocator", "jemalloc"},
+	story, labels := "./scenarios/story", "./scenarios/story/allocator"
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"the same program (TestBackupFreed) under cgogrind", []string{"-run=^TestBackupFreed$", story}},
+		{"a goroutine that moves (TestLate) under cgogrind", []string{"-run=^TestLate$", story}},
+		{"`backup -text copied` (TestBackupCopied) under cgogrind", []string{"-run=^TestBackupCopied$", story}},
+		{"the labels on the system's malloc (TestLabels) under cgogrind", []string{"-run=^TestLabels$", labels}},
+		{"the labels on jemalloc (TestLabels) under cgogrind", []string{"-tags=jemalloc", "-run=^TestLabels$", labels}},
+		{"the labels on jemalloc (TestLabels) under `cgogrind test --allocator=warn`",
+			[]string{"-tags=jemalloc", "--allocator=warn", "-run=^TestLabels$", labels}},
 	} {
 		t := tally{}
 		for range checked {
-			t.memcheck(ctx, env, cgogrind, "test", "--format=json", "-tags="+c.tags, "-run=^"+c.test+"$", c.pkg)
+			t.memcheck(ctx, env, cgogrind, append([]string{"test", "--format=json"}, c.args...)...)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		t.print(c.name, checked)
 	}
@@ -183,7 +199,10 @@ func outcome(out string, err error) string {
 	return "says: " + numbers.ReplaceAllString(strings.TrimSpace(ownText.FindString(out)), "N")
 }
 
-var numbers = regexp.MustCompile(`[0-9]+`)
+var (
+	numbers   = regexp.MustCompile(`[0-9]+`)
+	temporary = regexp.MustCompile(`/\S*/cgogrind-[0-9]+/bin/[0-9]+/`)
+)
 
 // memcheck runs a test under cgogrind and counts its first finding.
 func (t tally) memcheck(ctx context.Context, env []string, program string, args ...string) {
@@ -230,7 +249,9 @@ func (t tally) memcheck(ctx context.Context, env []string, program string, args 
 	case verdict != "":
 		t["no finding; verdict: "+verdict]++
 	default:
-		line, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
-		t[fmt.Sprintf("refused with exit code %d: %s", cmd.ProcessState.ExitCode(), line)]++
+		_, message, _ := strings.Cut(stderr.String(), "cgogrind: ")
+		message = temporary.ReplaceAllString(message, "")
+		lines := strings.SplitN(strings.TrimSpace(message), "\n", 3)
+		t[fmt.Sprintf("exit code %d: %s", cmd.ProcessState.ExitCode(), strings.Join(lines[:min(2, len(lines))], " "))]++
 	}
 }
