@@ -36,7 +36,7 @@ func shipped(t *testing.T) []Entry {
 
 func TestShippedSetsFollowThePolicy(t *testing.T) {
 	entries := shipped(t)
-	for _, p := range Lint(entries) {
+	for _, p := range Lint(entries, time.Now()) {
 		t.Error(p)
 	}
 	for _, e := range entries {
@@ -97,13 +97,37 @@ func TestLint(t *testing.T) {
    fun:**
    fun:
 }
+# expires: 2026-01-31
+{
+   any leak
+   Memcheck:Leak
+   fun:malloc
+   ...
+   fun:_Znw*
+}
+# expires: 2026-02-01
+{
+   again
+   Memcheck:Cond
+   fun:f
+   ...
+   obj:*
+}
+# c
+{
+   <insert_a_suppression_name_here>
+   Memcheck:Cond
+   fun:strlen
+   fun:g
+}
 `
 	entries, err := Parse("a.supp", strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, p := range Lint(entries) {
+	now := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
+	for _, p := range Lint(entries, now) {
 		got = append(got, p.String())
 	}
 	want := []string{
@@ -112,6 +136,10 @@ func TestLint(t *testing.T) {
 		`a.supp:26: good: the first frame is "fun:**"`,
 		`a.supp:26: good: frame "fun:" has no pattern`,
 		"a.supp:26: good: the same name as the entry at a.supp:3",
+		"a.supp:33: any leak: it names only functions that memcheck replaces",
+		"a.supp:33: any leak: it expired on 2026-01-31",
+		"a.supp:41: again: it matches the same as the entry good at a.supp:3",
+		"a.supp:49: <insert_a_suppression_name_here>: that is what --gen-suppressions writes for a name",
 	}
 	if len(got) != len(want) {
 		t.Fatalf("problems:\n%s", strings.Join(got, "\n"))

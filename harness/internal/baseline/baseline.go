@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -156,25 +155,4 @@ func (b Baseline) sorted() []string {
 			cmp.Compare(a.Kind, c.Kind), cmp.Compare(x, y))
 	})
 	return fps
-}
-
-// Write writes the file in one step: whoever reads it sees the old one or the new one.
-func (b Baseline) Write(name string) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".cgogrind-baseline-*")
-	if err != nil {
-		return fmt.Errorf("writing the baseline: %w", err)
-	}
-	mode := fs.FileMode(0o644)
-	if old, err := os.Stat(name); err == nil {
-		mode = old.Mode().Perm()
-	}
-	_, err = f.WriteString(b.Format())
-	err = errors.Join(err, f.Chmod(mode), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the baseline: %w", errors.Join(err, os.Remove(f.Name())))
-	}
-	return nil
 }

@@ -115,7 +115,7 @@ Go test, and nothing in the tested packages has to change.
 		},
 	}
 	root.AddCommand(a.testCommand(), a.reportCommand(), a.reproCommand(), a.doctorCommand(), a.tagsCommand(), a.versionCommand())
-	root.AddCommand(a.gateCommand())
+	root.AddCommand(a.gateCommand(), a.suppressCommand())
 	root.AddCommand(a.execCommand(), a.runCommand())
 	root.AddCommand(a.explainCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })

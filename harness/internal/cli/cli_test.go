@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/cgogrind/cgogrind/harness/internal/cli"
+	"github.com/cgogrind/cgogrind/harness/result"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
@@ -57,9 +58,10 @@ func run(t *testing.T, dir string) {
 		Dir:           dir,
 		UpdateScripts: *update,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"code":    code,
-			"nothing": nothing,
-			"scrub":   scrub,
+			"code":        code,
+			"fingerprint": fingerprint,
+			"nothing":     nothing,
+			"scrub":       scrub,
 		},
 		Setup: func(env *testscript.Env) error {
 			// The caches are shared: a run with empty ones builds the standard library anew.
@@ -76,6 +78,9 @@ func run(t *testing.T, dir string) {
 			}
 			env.Setenv("XDG_CACHE_HOME", cache)
 			env.Setenv("GOTOOLCHAIN", "local")
+			if home, err := os.UserHomeDir(); err == nil && os.Getenv("RUSTUP_HOME") == "" {
+				env.Setenv("RUSTUP_HOME", filepath.Join(home, ".rustup")) // where cargo finds itself, if rustup installed it
+			}
 			return nil
 		},
 	})
@@ -94,6 +99,21 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("exit code %s, want %s", got, args[0])
 	}
+}
+
+// fingerprint sets FINGERPRINT to that of the finding of a kind in a stream: fingerprint KIND FILE.
+func fingerprint(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fingerprint kind file")
+	}
+	for m, err := range result.Decode(strings.NewReader(ts.ReadFile(args[1]))) {
+		ts.Check(err)
+		if m.Finding != nil && m.Finding.Kind == args[0] {
+			ts.Setenv("FINGERPRINT", m.Finding.Fingerprint)
+			return
+		}
+	}
+	ts.Fatalf("no finding is %s", args[0])
 }
 
 // nothing checks that the temporary folder has nothing of cgogrind's left.

@@ -158,9 +158,8 @@ func (a *app) gate(ctx context.Context, f gateFlags, streams []string) error {
 		}
 		before := len(policy.Known)
 		policy.Known = run.Update(policy, c, baseline.Date(now.Format(time.DateOnly)), f.reason)
-		if err := policy.Known.Write(f.policy.baseline); err != nil {
-			a.code = result.ExitUsage
-			return err
+		if err := replaceFile(f.policy.baseline, policy.Known.Format()); err != nil {
+			return usagef("writing the baseline: %v", err)
 		}
 		verdict.comparison = run.Judge(policy)
 		defer func() { a.updated(f.policy.baseline, before, policy.Known) }()
