@@ -33,7 +33,9 @@ type Process struct {
 // app is one call of the program.
 type app struct {
 	Process
-	code result.ExitCode
+	code       result.ExitCode
+	configFile string   // that --config names
+	packages   []string // that the configuration names, for a command line without
 }
 
 // Main runs the command line and returns the exit code. SIGINT, SIGTERM and SIGHUP end a run in an orderly way; the
@@ -119,6 +121,7 @@ Go test, and nothing in the tested packages has to change.
 	root.AddCommand(a.execCommand(), a.runCommand())
 	root.AddCommand(a.explainCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	a.configure(root)
 	return root
 }
 

@@ -181,6 +181,9 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 
 // test runs the engine.
 func (a *app) test(cmd *cobra.Command, f testFlags) error {
+	if len(f.patterns) == 0 {
+		f.patterns = a.packages
+	}
 	cfg, err := a.config(f)
 	if err != nil {
 		return err

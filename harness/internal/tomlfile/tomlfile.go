@@ -33,7 +33,8 @@ func (e *Error) Error() string {
 	return where + ": " + e.Msg
 }
 
-// Decode decodes a file's text into v, as toml.Decode does. The error is an *Error.
+// Decode decodes a file's text into v, as toml.Decode does. Keys that v has no place for are an error; a *map[string]any
+// has a place for all. The error is an *Error.
 func Decode(file, text string, v any) error {
 	if line := conflictMarker(text); line > 0 {
 		return &Error{File: file, Line: line, Msg: "a conflict marker: git could not merge the file; " +
@@ -51,6 +52,9 @@ func Decode(file, text string, v any) error {
 			e.Key, e.Msg = m[2], m[3]
 		}
 		return e
+	}
+	if _, all := v.(*map[string]any); all {
+		return nil
 	}
 	if unknown := md.Undecoded(); len(unknown) > 0 {
 		key := unknown[0]
