@@ -31,6 +31,8 @@ type Bug struct {
 var Bugs = []Bug{
 	{Class: "ownership", Name: "ErrorTextFreed", Twin: "ErrorTextCopied", Does: "frees the text of an error code",
 		Kind: "InvalidFree", Blame: "planted.ErrorTextFreed", Page: "strerror"},
+	{Class: "ownership", Name: "UnknownTextFreed", Twin: "KnownTextCopied", Does: "frees the text of an unknown code",
+		Kind: "InvalidFree", Blame: "planted.UnknownTextFreed", Page: "strerror"},
 	{Class: "ownership", Name: "EnvironmentFreed", Twin: "EnvironmentCopied", Does: "frees what getenv returns",
 		Kind: "InvalidFree", Blame: "planted.EnvironmentFreed", Page: "borrowed"},
 	{Class: "ownership", Name: "NameFreed", Twin: "NameCopied", Does: "frees a name that is a part of its owner",
@@ -65,6 +67,8 @@ var Bugs = []Bug{
 		Kind: "InvalidRead", Blame: "checksum", Page: "keepalive"},
 	{Class: "lifetime", Name: "ViewOfGrown", Twin: "ViewAfterGrowing", Does: "keeps a view of a buffer that has moved",
 		Kind: "InvalidRead", Blame: "planted.ViewOfGrown", Page: "moved-buffer"},
+	{Class: "lifetime", Name: "ResultOverwritten", Twin: "ResultsApart", Does: "keeps what the next call overwrites",
+		Kind: "InvalidRead", Blame: "planted.ResultOverwritten", Page: "overwritten-result"},
 
 	{Class: "bounds", Name: "OneTooMany", Twin: "NoneTooMany", Does: "reads one element too many",
 		Kind: "InvalidRead", Blame: "sum", Page: "off-by-one"},

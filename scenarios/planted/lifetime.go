@@ -4,6 +4,7 @@ package planted
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "planted.h"
 
 extern void progressed(void *data, int percent);
@@ -350,4 +351,22 @@ func ViewAfterGrowing(first, second byte) byte {
 	C.vector_push(v, C.uchar(second))
 	view := unsafe.Slice((*byte)(C.vector_data(v)), 2)
 	return view[0]
+}
+
+// ResultOverwritten asks for two times and looks at the first one: localtime has one struct for all its results.
+func ResultOverwritten(from, to int64) int {
+	first, second := C.time_t(from), C.time_t(to)
+	begin := C.localtime(&first)
+	C.localtime(&second)
+	return int(begin.tm_year) // BUG ResultOverwritten
+}
+
+// ResultsApart is the twin: localtime_r writes to a struct of the caller's.
+func ResultsApart(from, to int64) (years [2]int) {
+	for i, t := range []C.time_t{C.time_t(from), C.time_t(to)} {
+		var tm C.struct_tm
+		C.localtime_r(&t, &tm)
+		years[i] = int(tm.tm_year)
+	}
+	return years
 }

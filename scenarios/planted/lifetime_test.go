@@ -51,4 +51,13 @@ var _ = Describe("lifetime", func() {
 		func() { planted.ViewOfGrown(1, 2) },
 		func() { planted.ViewOfGrown(3, 4) },
 		func() { Expect(planted.ViewAfterGrowing(1, 2)).To(Equal(byte(1))) })
+
+	const (
+		year1970 = 30 * 24 * 60 * 60 // seconds since then, far from the year's ends
+		year2000 = year1970 + 10957*24*60*60
+	)
+	specs("ResultOverwritten",
+		func() { planted.ResultOverwritten(year1970, year2000) },
+		func() { planted.ResultOverwritten(year2000, year1970) },
+		func() { Expect(planted.ResultsApart(year1970, year2000)).To(Equal([2]int{70, 100})) })
 })

@@ -95,6 +95,20 @@ func ErrorTextCopied(code int) string {
 	return C.GoString(buf)
 }
 
+// UnknownTextFreed does the same with what librados returns: a negative code, which strerror does not know. Its text is
+// a block that libc frees later: natively it goes wrong then, and somewhere else.
+func UnknownTextFreed(returned int) string {
+	text := C.strerror(C.int(returned))
+	s := C.GoString(text)
+	C.free(unsafe.Pointer(text)) // BUG UnknownTextFreed
+	return s
+}
+
+// KnownTextCopied is the twin: the code is negated, and the text is copied.
+func KnownTextCopied(returned int) string {
+	return C.GoString(C.strerror(C.int(-returned)))
+}
+
 // EnvironmentFreed frees a part of the process's environment.
 func EnvironmentFreed(name string) string {
 	key := C.CString(name)

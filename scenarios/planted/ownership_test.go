@@ -16,6 +16,11 @@ var _ = Describe("ownership", func() {
 		func() { Expect(planted.ErrorTextFreed(int(syscall.EACCES))).To(Equal("Permission denied")) },
 		func() { Expect(planted.ErrorTextCopied(int(syscall.ENOENT))).To(Equal("No such file or directory")) })
 
+	specs("UnknownTextFreed",
+		func() { Expect(planted.UnknownTextFreed(-int(syscall.ENOENT))).To(Equal("Unknown error -2")) },
+		func() { Expect(planted.UnknownTextFreed(-int(syscall.EACCES))).To(Equal("Unknown error -13")) },
+		func() { Expect(planted.KnownTextCopied(-int(syscall.ENOENT))).To(Equal("No such file or directory")) })
+
 	specs("EnvironmentFreed",
 		func() { Expect(planted.EnvironmentFreed("PATH")).To(Equal(os.Getenv("PATH"))) },
 		func() { Expect(planted.EnvironmentFreed("PWD")).To(Equal(os.Getenv("PWD"))) },

@@ -63,6 +63,12 @@ var patterns = []pattern{
 	{kind: only("MismatchedFree"), page: "wrong-free",
 		hint: "Memory goes back the way it came: malloc with free, new with delete, new[] with delete[], and what a " +
 			"library made with the function that the library has for it."},
+	{kind: badFree, when: label(` lent by strerror`), page: "strerror",
+		hint: "The text belongs to libc, which frees it later: let strerror_r write into a buffer of yours, or copy it, " +
+			"and free neither. strerror does not know the code: was it to be negated?"},
+	{kind: badFree, when: label(` lent by `), page: "borrowed",
+		hint: "The library lent this memory and goes on using it: copy it, and free only what you made, or what the " +
+			"documentation gives to you."},
 	{kind: badFree, memory: []memory{cFreed}, when: freedBy(threadEnd), page: "thread-local",
 		hint: "The end of a thread has freed it: what is handed to a thread's key with a destructor " +
 			"(pthread_key_create) is that thread's to free."},
@@ -80,6 +86,9 @@ var patterns = []pattern{
 			"is what the library's documentation does not tell you to free: copy it, and free only what you made."},
 
 	// Reading and writing.
+	{kind: access, when: label(` lent by `), page: "overwritten-result",
+		hint: "The function that lent this memory has taken it back: its next call does that, or the end of the thread. " +
+			"Let its _r form write into memory of yours, or copy the result at once."},
 	{memory: []memory{goCollected}, page: "kept-pointer",
 		hint: "C still used this memory when nothing in Go did any more. Keep it reachable for as long as C holds the " +
 			"pointer (a runtime.Pinner, or runtime.KeepAlive after the last call), or copy it into C memory (C.CBytes, " +

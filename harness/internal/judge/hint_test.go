@@ -36,11 +36,12 @@ func TestPatterns(t *testing.T) {
 		met[bug.Finding.Hint]++
 	}
 	elsewhere := []string{
-		"C must not hold a pointer",   // TestHintOfCgoCheck
-		"C code gave memory to free",  // TestGoMemory, used after C freed it
-		"C code went below the first", // TestGoMemory, before a slice
-		"The pointer was nil",         // TestGoMemory, nil in C
-		"The text does not end where", // TestHintOfTextWithoutEnd
+		"C must not hold a pointer",    // TestHintOfCgoCheck
+		"C code gave memory to free",   // TestGoMemory, used after C freed it
+		"C code went below the first",  // TestGoMemory, before a slice
+		"The pointer was nil",          // TestGoMemory, nil in C
+		"The text does not end where",  // TestHintOfTextWithoutEnd
+		"The library lent this memory", // TestHintOfLentMemory
 	}
 	for _, p := range patterns {
 		if _, ok := explain.Find(p.page); !ok {
@@ -86,5 +87,15 @@ func TestHintOfTextWithoutEnd(t *testing.T) {
 		if got := hint(e.Kind, tell(e)); !strings.HasSuffix(got, "(more: cgogrind explain "+c.page+")") {
 			t.Errorf("%s: hint %q, want %s", c.name, got, c.page)
 		}
+	}
+}
+
+// The instrumented runtime has memcheck describe what libc lends.
+func TestHintOfLentMemory(t *testing.T) {
+	e := &valgrind.Error{Kind: "InvalidFree", Sections: []valgrind.Section{stack(vgFree, dfree, testA),
+		labelled("Address 0x8a32020 is 0 bytes inside an entry lent by getpwuid of size 80 client-defined", dfree, testA)}}
+	e.What.Text = "Invalid free() / delete / delete[] / realloc()"
+	if got := hint(e.Kind, tell(e)); !strings.HasSuffix(got, "(more: cgogrind explain borrowed)") {
+		t.Errorf("hint %q", got)
 	}
 }
