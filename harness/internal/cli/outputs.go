@@ -16,6 +16,7 @@ import (
 
 	"github.com/cgogrind/cgogrind/harness/internal/report/github"
 	"github.com/cgogrind/cgogrind/harness/internal/report/gotest"
+	"github.com/cgogrind/cgogrind/harness/internal/report/html"
 	"github.com/cgogrind/cgogrind/harness/internal/report/junit"
 	"github.com/cgogrind/cgogrind/harness/internal/report/markdown"
 	"github.com/cgogrind/cgogrind/harness/internal/report/sarif"
@@ -59,6 +60,10 @@ var formats = []format{
 	{
 		name: "sarif", help: "write SARIF 2.1.0 to `FILE`, too, for code scanning",
 		make: func(w io.Writer) result.Handler { return sarif.New(w) },
+	},
+	{
+		name: "html", help: "write a page to `FILE`, too: one file, for a browser",
+		make: func(w io.Writer) result.Handler { return html.New(w, os.ReadFile) },
 	},
 	{name: "github", make: func(w io.Writer) result.Handler { return github.New(w) }},
 	{

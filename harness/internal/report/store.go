@@ -107,6 +107,19 @@ func (s *Store) Finding(i int) *result.Finding {
 // Brief returns finding number i without its stacks and its blame. Changes to it are kept.
 func (s *Store) Brief(i int) *result.Finding { return &s.kept[i].finding }
 
+// Frames returns all frames, by their numbers. They are not to be changed.
+func (s *Store) Frames() []result.Frame { return s.frames }
+
+// Stacks returns the numbers of the frame that finding number i is blamed on, -1 if there is none, and of those in its
+// stacks.
+func (s *Store) Stacks(i int) (blame int, labels []string, frames [][]uint32) {
+	k := &s.kept[i]
+	for _, stack := range k.stacks {
+		labels, frames = append(labels, stack.label), append(frames, stack.frames)
+	}
+	return int(k.blame) - 1, labels, frames
+}
+
 // All returns the findings in the order in which they were added.
 func (s *Store) All() iter.Seq[*result.Finding] {
 	return func(yield func(*result.Finding) bool) {

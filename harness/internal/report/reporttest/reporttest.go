@@ -117,3 +117,12 @@ func FullDisk(t *testing.T, make func(io.Writer) result.Handler) {
 		}
 	}
 }
+
+// ReadFile reads the sources of the streams: testdata/wrap is /src/wrap.
+func ReadFile(name string) ([]byte, error) {
+	rel, ok := strings.CutPrefix(name, "/src/")
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return streams.ReadFile("testdata/" + rel)
+}
