@@ -3,6 +3,7 @@ package rados_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 
@@ -98,6 +99,9 @@ var _ = Describe("Command to the monitors", func() {
 
 var _ = Describe("Ping of a monitor", func() {
 	It("is answered", func() {
+		if os.Getenv("CGOGRIND") != "" {
+			Skip("slow as it is under memcheck, librados may use what it has not made yet, and crash: see scenarios/FOUND.md")
+		}
 		answer, err := conn.PingMonitor(monitorName())
 		Expect(err).NotTo(HaveOccurred())
 		Expect(json.Valid([]byte(answer))).To(BeTrue(), answer)
