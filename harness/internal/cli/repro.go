@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/cgogrind/cgogrind/harness"
 	"github.com/cgogrind/cgogrind/harness/internal/report/text"
@@ -25,6 +27,7 @@ type reproFlags struct {
 	from, format, valgrind, tags string
 	count                        int
 	alone, verbose               bool
+	gdb, batch, native           bool
 }
 
 func (a *app) reproCommand() *cobra.Command {
@@ -47,9 +50,14 @@ Of a test that no stream has, any failure is what is looked for.
 When the test alone does not show it, and others ran before it in the same process, repro looks for
 the shortest run of those that does, by leaving out ever smaller parts, and prints the command.
 
+--gdb stops the program at the first error of that finding, in memcheck's gdb server, and starts gdb on
+it: with the C frames and the Go frames below them, the goroutines, and what memcheck knows of the
+address. Commands that begin with cgogrind ask memcheck for more. Without a terminal, or with --batch,
+all that is printed as text. --native --gdb runs without memcheck and stops at a signal in C code.
+
 Exit codes:
   0  not reproduced: it passed in every run
-  1  it failed on its own, without findings
+  1  it failed on its own, without findings; --native --gdb: a signal
   2  wrong usage: no such finding, no such package, a stream that is none, a build that failed
   3  reproduced, or other new findings
   4  inconclusive, interrupted, or no test ran
@@ -57,7 +65,8 @@ Exit codes:
 3 goes before 4, and 4 before 1.`,
 		Example: `  cgogrind repro ef0f86698dda96c3
   cgogrind repro --count 5 --from result.jsonl ef0f
-  cgogrind repro ./rados TestOpen`,
+  cgogrind repro ./rados TestOpen
+  cgogrind repro --gdb ef0f`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 || len(args) > 2 {
 				return usagef("repro takes a fingerprint, or a package and a test")
@@ -72,6 +81,9 @@ Exit codes:
 	fs.IntVar(&f.count, "count", 1, "run it `N` times")
 	fs.BoolVar(&f.alone, "alone", false, "do not look for earlier tests that it takes")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "print the report of each run")
+	fs.BoolVar(&f.gdb, "gdb", false, "stop at the error, in gdb")
+	fs.BoolVar(&f.batch, "batch", false, "with --gdb: print what gdb shows as text, and end")
+	fs.BoolVar(&f.native, "native", false, "with --gdb: without memcheck, stop at a signal")
 	fs.StringVar(&f.format, "format", "text", "what to print on standard output, a `FORMAT`: text, json")
 	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")
 	fs.StringVar(&f.tags, "tags", "", "build `TAGS`, for a test that no stream has")
@@ -87,6 +99,9 @@ func (a *app) repro(ctx context.Context, f reproFlags, args []string) error {
 	case f.format != "text" && f.format != "json":
 		return usagef("--format=%s is not known: text, json are", f.format)
 	}
+	if (f.native || f.batch) && !f.gdb {
+		return usagef("--native and --batch are ways to use --gdb")
+	}
 	target, err := a.reproTarget(ctx, f, args)
 	if err != nil {
 		a.code = result.ExitUsage
@@ -95,6 +110,9 @@ func (a *app) repro(ctx context.Context, f reproFlags, args []string) error {
 	s := a.session(f, target)
 	out := &reproReport{w: a.Stdout, json: f.format == "json", Target: target, Command: target.Command.String()}
 	out.begin()
+	if f.gdb {
+		return a.reproInGDB(ctx, f, s, out)
+	}
 	for n := range f.count {
 		attempt, err := s.Try(ctx, target.Command)
 		if err != nil {
@@ -119,13 +137,59 @@ func (a *app) repro(ctx context.Context, f reproFlags, args []string) error {
 	return out.end()
 }
 
+// reproInGDB stops the target in gdb.
+func (a *app) reproInGDB(ctx context.Context, f reproFlags, s *repro.Session, out *reproReport) error {
+	g := repro.GDB{Batch: f.batch, Stdout: a.Stdout, Stderr: a.Stderr}
+	var err error
+	if g.Path, err = a.needs("gdb", "--gdb"); err != nil {
+		return err
+	}
+	stdout, isFile := a.Stdout.(*os.File)
+	if !isFile || !term.IsTerminal(int(stdout.Fd())) || !term.IsTerminal(int(os.Stdin.Fd())) {
+		g.Batch = true
+	}
+	g.Terminal = os.Stdin
+	debug := s.Debug
+	if f.native {
+		debug = s.DebugNative
+	} else if _, err := a.needs("vgdb", "--gdb"); err != nil {
+		return err
+	}
+	attempt, err := debug(ctx, g)
+	if err == nil && attempt.Outcome != repro.Reproduced && !f.alone {
+		reduction, reduceErr := s.Reduce(ctx)
+		if err = reduceErr; reduction != nil && err == nil {
+			out.reduced(reduction)
+			s.Target.Command = reduction.Command
+			attempt, err = debug(ctx, g)
+		}
+	}
+	if err != nil {
+		return a.reproFailed(err, out.Target)
+	}
+	out.printf("\n")
+	out.attempt(1, 1, attempt)
+	a.code = repro.ExitCode(out.Runs)
+	return out.end()
+}
+
+// needs finds a program that a flag takes.
+func (a *app) needs(program, flag string) (string, error) {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		a.code = result.ExitMachine
+		return "", fmt.Errorf("%s needs %s: %w; see cgogrind doctor for how to get it", flag, program, errors.Unwrap(err))
+	}
+	return path, nil
+}
+
 // reproFailed gives an error its exit code.
 func (a *app) reproFailed(err error, target repro.Target) error {
 	a.code = result.ExitInconclusive
 	var run *repro.RunError
 	if errors.As(err, &run) {
 		a.code = run.Code
-		if target.Stream != nil && errors.Is(err, harness.ErrNoPackages) || a.code == result.ExitUsage && isBuild(err) && target.Stream != nil {
+		if target.Stream != nil && a.code == result.ExitUsage && target.Stream.Config.Dir != "" {
 			return fmt.Errorf("%w\n%s is of a run in %s; if it is still to be had there, go there first", err, target.Title, target.Stream.Config.Dir)
 		}
 	} else {
