@@ -89,6 +89,13 @@ static const char *error_text(int code) { return strerror(code); }
 
 // keep uses everything as it may be used.
 static __attribute__((noipa)) void keep(void) {
+	// An error of the loader's waits until it is told.
+	need(dlopen("/no/such/library.so", RTLD_NOW) == NULL);
+	use(strerror(ENOENT));
+	use(inet_ntoa((struct in_addr){0}));
+	need(getpwuid(0) != NULL);
+	need(dlerror() != NULL && dlerror() == NULL);
+
 	// Constants stay, whatever is asked for later.
 	const char *constant = strerror(ENOENT), *hup = strsignal(1);
 	const char *text = strerror(-2), *sig = strsignal(1000);
