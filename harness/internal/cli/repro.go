@@ -28,6 +28,7 @@ type reproFlags struct {
 	count                        int
 	alone, verbose               bool
 	gdb, batch, native           bool
+	strace, all                  bool
 }
 
 func (a *app) reproCommand() *cobra.Command {
@@ -55,9 +56,13 @@ it: with the C frames and the Go frames below them, the goroutines, and what mem
 address. Commands that begin with cgogrind ask memcheck for more. Without a terminal, or with --batch,
 all that is printed as text. --native --gdb runs without memcheck and stops at a signal in C code.
 
+--strace runs the test without memcheck, under strace, and lists its system calls by thread, from the
+test's beginning to its end, with signals (!) and the calls that the finding is about (>).
+
 Exit codes:
   0  not reproduced: it passed in every run
-  1  it failed on its own, without findings; --native --gdb: a signal
+  1  it failed on its own, without findings; --native --gdb: a signal;
+     --strace: it fails without memcheck
   2  wrong usage: no such finding, no such package, a stream that is none, a build that failed
   3  reproduced, or other new findings
   4  inconclusive, interrupted, or no test ran
@@ -84,6 +89,8 @@ Exit codes:
 	fs.BoolVar(&f.gdb, "gdb", false, "stop at the error, in gdb")
 	fs.BoolVar(&f.batch, "batch", false, "with --gdb: print what gdb shows as text, and end")
 	fs.BoolVar(&f.native, "native", false, "with --gdb: without memcheck, stop at a signal")
+	fs.BoolVar(&f.strace, "strace", false, "list the system calls of the test, without memcheck")
+	fs.BoolVar(&f.all, "all", false, "with --strace: those of Go's scheduler, too")
 	fs.StringVar(&f.format, "format", "text", "what to print on standard output, a `FORMAT`: text, json")
 	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")
 	fs.StringVar(&f.tags, "tags", "", "build `TAGS`, for a test that no stream has")
@@ -102,6 +109,14 @@ func (a *app) repro(ctx context.Context, f reproFlags, args []string) error {
 	if (f.native || f.batch) && !f.gdb {
 		return usagef("--native and --batch are ways to use --gdb")
 	}
+	switch {
+	case f.gdb && f.strace:
+		return usagef("--gdb and --strace exclude each other: a program has one tracer")
+	case f.all && !f.strace:
+		return usagef("--all is a way to use --strace")
+	case (f.gdb || f.strace) && f.format != "text":
+		return usagef("--gdb and --strace print text")
+	}
 	target, err := a.reproTarget(ctx, f, args)
 	if err != nil {
 		a.code = result.ExitUsage
@@ -112,6 +127,21 @@ func (a *app) repro(ctx context.Context, f reproFlags, args []string) error {
 	out.begin()
 	if f.gdb {
 		return a.reproInGDB(ctx, f, s, out)
+	}
+	if f.strace {
+		path, err := a.needs("strace", "--strace")
+		if err != nil {
+			return err
+		}
+		attempt, err := s.Trace(ctx, repro.Strace{Path: path, All: f.all, Stdout: a.Stdout})
+		if err != nil {
+			return a.reproFailed(err, target)
+		}
+		if attempt.Detail != "" {
+			out.printf("\n%s\n", attempt.Detail)
+		}
+		a.code = repro.ExitCode([]repro.Attempt{attempt})
+		return nil
 	}
 	for n := range f.count {
 		attempt, err := s.Try(ctx, target.Command)

@@ -244,7 +244,7 @@ func (s *Session) DebugNative(ctx context.Context, g GDB) (Attempt, error) {
 		if err := g.run(ctx, args, env, p.Dir, p.Env...); err != nil {
 			return err
 		}
-		said, err := os.ReadFile(status)
+		said, _ := os.ReadFile(status) // without it gdb did not come so far
 		word, rest, _ := strings.Cut(string(said), " ")
 		switch {
 		case word == "signal":
@@ -254,7 +254,7 @@ func (s *Session) DebugNative(ctx context.Context, g GDB) (Attempt, error) {
 		case word == "exited":
 			a.Outcome, a.Detail, a.code = Different, "the test failed with exit code "+rest+", and no signal reached C code", result.ExitFail
 		default:
-			return fmt.Errorf("gdb did not run the program (%w); see cgogrind doctor for ptrace", errors.Join(err, ErrPtrace))
+			return fmt.Errorf("gdb did not run the program: %w; see cgogrind doctor for ptrace", ErrPtrace)
 		}
 		return nil
 	})

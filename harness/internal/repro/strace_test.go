@@ -1,0 +1,67 @@
+package repro
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+// What strace 6.1 wrote of a Go test binary, shortened.
+const trace = `501 1700000000.100000 execve("/tmp/p.test", ["/tmp/p.test"], 0x7ffc /* 20 vars */) = 0
+501 1700000000.200000 write(1<pipe:[77]>, "\26=== RUN   TestOther\n", 21) = 21
+501 1700000000.210000 openat(AT_FDCWD</tmp>, "other.db", O_RDWR) = 3</tmp/other.db>
+501 1700000000.220000 write(1<pipe:[77]>, "\26--- PASS: TestOther (0.01s)\n", 29) = 29
+501 1700000000.300000 write(1<pipe:[77]>, "\26=== RUN   TestOpen\n", 20) = 20
+501 1700000000.310000 futex(0x55, FUTEX_WAKE_PRIVATE, 1) = 1
+502 1700000000.320000 openat(AT_FDCWD</tmp>, "my.db", O_RDWR|O_CREAT, 0644 <unfinished ...>
+501 1700000000.330000 pwrite64(4</tmp/my.db>, "x", 1, 0) = 1
+502 1700000000.340000 <... openat resumed>) = 4</tmp/my.db>
+501 1700000000.350000 --- SIGURG {si_signo=SIGURG, si_code=SI_TKILL, si_pid=501, si_uid=0} ---
+502 1700000000.360000 --- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=NULL} ---
+502 1700000000.370000 write(2<pipe:[77]>, "SIGSEGV: segmentation violation", 31) = 31
+502 1700000000.380000 write(2<pipe:[77]>, "\n", 1) = 1
+501 1700000000.400000 write(1<pipe:[77]>, "\26--- FAIL: TestOpen (0.10s)\n", 28) = 28
+501 1700000000.500000 openat(AT_FDCWD</tmp>, "later", O_RDONLY) = 5</tmp/later>
+501 1700000000.600000 +++ exited with 1 +++
+501 17000000`
+
+func TestTraceOfATest(t *testing.T) {
+	calls, err := readTrace(strings.NewReader(trace))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Session{Target: Target{Test: "TestOpen", Fingerprints: []string{printA}, Stream: &Stream{Findings: []*result.Finding{
+		{Fingerprint: printA, Message: "Syscall param pwrite64(buf) points to uninitialised byte(s)"},
+	}}}}
+	var b strings.Builder
+	if err := s.writeTrace(Strace{Stdout: &b}, calls); err != nil {
+		t.Fatal(err)
+	}
+	want := `system calls of TestOpen, without memcheck: 3 in 2 threads; 2 of Go's scheduler are left out (--all shows them); > is pwrite64, which the finding is about
+
+=   0.000000  T1   === RUN TestOpen
+    0.020000  T2   openat(AT_FDCWD</tmp>, "my.db", O_RDWR|O_CREAT, 0644) = 4</tmp/my.db>
+>   0.030000  T1   pwrite64(4</tmp/my.db>, "x", 1, 0) = 1
+!   0.060000  T2   --- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=NULL} ---
+    0.070000  T2   Go writes what its goroutines were doing
+=   0.100000  T1   --- FAIL: TestOpen
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+
+	// A spec has the window of its suite's test.
+	spec := &Session{Target: Target{Test: "pools open", Command: shell.Command{Args: []string{"cgogrind", "test", "-run", "^TestOther$", "p"}}}}
+	b.Reset()
+	if err := spec.writeTrace(Strace{Stdout: &b, All: true}, calls); err != nil || !strings.Contains(b.String(), "other.db") || strings.Contains(b.String(), "my.db") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+	gone := &Session{Target: Target{Test: "TestGone"}}
+	if err := gone.writeTrace(Strace{Stdout: &b}, calls); err == nil {
+		t.Error("a test that did not run has system calls")
+	}
+}
