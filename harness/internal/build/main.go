@@ -52,7 +52,7 @@ func Main(ctx context.Context, cfg Config) (*Result, error) {
 			return nil, fmt.Errorf("writing the overlay: %w", err)
 		}
 		if len(what) > 1 || what[0] != pkg.ImportPath {
-			what = append(what[:len(what):len(what)], file)
+			what = append(what[:len(what):len(what)], filepath.Join(filepath.Dir(what[0]), filepath.Base(file)))
 		}
 	}
 	overlay, err := b.writeOverlay()

@@ -312,6 +312,9 @@ func (p *Process) newRecord(e *valgrind.Error) *record {
 	} else {
 		r.tests, r.attribution = p.program.attribute(e, a.sections)
 		r.testDepth = p.program.testDepth(e.Sections)
+		if p.judge.cfg.Program && aboutGo.MatchString(r.hint) {
+			r.hint = ""
+		}
 	}
 	shown := a.sections
 	if p.judge.cfg.AllFrames {

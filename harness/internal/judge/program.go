@@ -85,9 +85,6 @@ func (p *Program) Finish(o Outcome) {
 	}
 	for _, r := range proc.records {
 		r.disposition = proc.disposition(r, r.tests)
-		if proc.judge.cfg.Program && aboutGo.MatchString(r.hint) {
-			r.hint = ""
-		}
 		again := p.again
 		if len(r.tests) > 0 {
 			again = p.repro(r.tests[0])
@@ -103,7 +100,8 @@ func (p *Program) Finish(o Outcome) {
 		p.emit(t, p.libtest.output(t.name), func() ruling { return p.libtestRuling(t, o, problem) })
 	}
 	// What no test answers for.
-	if len(p.whole.records) > 0 || !p.libtest.complete() && (o.ExitCode != 0 || o.Signal != "") {
+	if len(p.whole.records) > 0 || !p.libtest.complete() && (o.ExitCode != 0 || o.Signal != "") &&
+		!slices.ContainsFunc(p.tests, p.tookDown) {
 		p.emit(p.whole, proc.output.Tail(""), func() ruling { return p.ruling(o, problem) })
 	}
 }
@@ -176,8 +174,8 @@ func (p *Program) libtestRuling(t *test, o Outcome, problem string) ruling {
 	switch {
 	case status == "FAILED":
 		return ruling{result.Fail, join(failure(t), found)}
-	case found != "" && status == "":
-		return ruling{result.Fail, join(found, "the test did not end: "+proc.ending(o))}
+	case found != "" && p.tookDown(t):
+		return ruling{result.Fail, join(found, tookDown+proc.ending(o))}
 	case found != "":
 		return ruling{result.Fail, found}
 	case status == "ignored":
@@ -186,8 +184,8 @@ func (p *Program) libtestRuling(t *test, o Outcome, problem string) ruling {
 		return ruling{result.Inconclusive, o.Stopped}
 	case problem != "":
 		return ruling{result.Inconclusive, problem}
-	case status == "" && proc.signal != nil && slices.Equal(p.ofThread(proc.signal.Thread), []*test{t}):
-		return ruling{result.Fail, "the test took its process down: " + proc.ending(o)}
+	case p.tookDown(t):
+		return ruling{result.Fail, tookDown + proc.ending(o)}
 	case status == "":
 		return ruling{result.Inconclusive, "the process ended before the test's result was known: " + proc.ending(o)}
 	}
@@ -198,6 +196,14 @@ func (p *Program) libtestRuling(t *test, o Outcome, problem string) ruling {
 		return ruling{result.Inconclusive, doubt}
 	}
 	return ruling{verdict: result.Pass}
+}
+
+const tookDown = "the test took its process down: "
+
+// tookDown says whether a signal ended the process in a test's thread.
+func (p *Program) tookDown(t *test) bool {
+	sig := p.process.signal
+	return sig != nil && p.libtest.status(t.name) == "" && slices.Equal(p.ofThread(sig.Thread), []*test{t})
 }
 
 // doubtOf says which error may have happened in a test, too: memcheck counts a second error in the same place and does

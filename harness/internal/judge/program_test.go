@@ -1,0 +1,153 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+)
+
+// libtestOf is a run of four tests whose output is given.
+func libtestOf(output string) *Libtest {
+	l := &Libtest{
+		Tests: []string{"a::clean", "a::fails", "a::ignored", "a::more"}, Ignored: []string{"a::ignored"},
+		Alone: func(test string) string { return "alone " + test },
+	}
+	for _, part := range strings.SplitAfter(output, " ") { // in pieces, as it comes
+		_, _ = l.Write([]byte(part)) // never fails
+	}
+	return l
+}
+
+func TestLibtestStatus(t *testing.T) {
+	const summary = "\ntest result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n"
+	const failures = "\nfailures:\n\n---- a::fails stdout ----\nboo\n\n\nfailures:\n    a::fails\n"
+	all := map[string]string{"a::clean": "ok", "a::fails": "FAILED", "a::ignored": "ignored", "a::more": "ok"}
+	for _, c := range []struct {
+		name, output string
+		want         map[string]string
+		complete     bool
+	}{
+		{
+			"usual", "test a::clean ... ok\ntest a::fails ... FAILED\ntest a::ignored ... ignored, later\n" +
+				"test a::more - should panic ... ok\n" + failures + summary, all, true,
+		},
+		{"quiet", ".F.i\n" + failures + summary, all, true},
+		{"mixed", "test a::clean ... test a::fails ... hello\nok\nFAILED\n" + failures + summary, all, true},
+		{"coloured", "test a::fails ... \x1b[31mFAILED\x1b[0m\n" + summary, all, true},
+		{
+			"cut", "test a::clean ... ok\ntest a::fails ... ",
+			map[string]string{"a::clean": "ok", "a::fails": "", "a::ignored": "ignored", "a::more": ""}, false,
+		},
+		{
+			"a summary that counts another number", "test a::clean ... ok\n" + summary,
+			map[string]string{"a::clean": "ok", "a::fails": "", "a::ignored": "ignored", "a::more": ""}, false,
+		},
+		{
+			"a failure that somebody talks away", "test a::fails ... FAILED\ntest a::fails ... ok\n" + failures + summary, all, true,
+		},
+		{"nothing", "", map[string]string{"a::clean": "", "a::fails": "", "a::ignored": "ignored", "a::more": ""}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := libtestOf(c.output)
+			got := make(map[string]string)
+			for _, name := range l.Tests {
+				got[name] = l.status(name)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if l.complete() != c.complete {
+				t.Errorf("complete: %t", l.complete())
+			}
+		})
+	}
+	if got := libtestOf(failures + summary).output("a::fails"); got != "boo" {
+		t.Errorf("output %q", got)
+	}
+}
+
+// A second error in a place that memcheck has reported is only counted: no other test may pass then, unless its function
+// is among the addresses that memcheck compares.
+func TestLibtestFolds(t *testing.T) {
+	const output = "\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n"
+	run := func(stack []string) map[string]result.Verdict {
+		verdicts := make(map[string]result.Verdict)
+		j := New(Config{ImportPath: "a", Binary: "/a", Program: true}, func(m result.Message) {
+			if m.Test != nil {
+				verdicts[m.Test.Name] = m.Test.Verdict
+			}
+		})
+		p := j.Program(nil, "a", "again", libtestOf(output))
+		e := &valgrind.Error{Kind: "InvalidWrite", Unique: 1, Sections: make([]valgrind.Section, 1)}
+		for i, f := range stack {
+			e.Sections[0].Stack = append(e.Sections[0].Stack,
+				valgrind.Frame{IP: uint64(i + 1), Object: "/a", Function: f, Dir: "/src", File: "lib.rs", Line: i + 1})
+		}
+		for _, ev := range []valgrind.Event{
+			valgrind.Header{Protocol: 4}, valgrind.Status{State: "RUNNING"}, e, valgrind.Status{State: "FINISHED"},
+			valgrind.ErrorCounts{{Count: 2, Unique: 1}}, valgrind.SuppressionCounts{},
+		} {
+			p.Event(ev, nil)
+		}
+		p.Finish(Outcome{})
+		return verdicts
+	}
+	want := map[string]result.Verdict{
+		"a::fails": result.Fail, "a::ignored": result.Skip, "a::clean": result.Pass, "a::more": result.Pass,
+	}
+	if diff := cmp.Diff(want, run([]string{"fill", "a::a::fails"})); diff != "" {
+		t.Errorf("near the test: %s", diff)
+	}
+	want["a::clean"], want["a::more"] = result.Inconclusive, result.Inconclusive
+	if diff := cmp.Diff(want, run([]string{"put", "put", "put", "put", "fill", "a::a::fails::{{closure}}"})); diff != "" {
+		t.Errorf("far from the test: %s", diff)
+	}
+}
+
+func TestParseLeaks(t *testing.T) {
+	const text = `==7== 33 (10 direct, 23 indirect) bytes in 1,000 blocks are definitely lost in loss record 1 of 2
+==7==    at 0x48417B4: malloc (coregrind/m_replacemalloc/vg_replace_malloc.c:381)
+==7==    by 0x1091B4: ns::lose(int, char (*)[3]) (/src/lose.cc:6)
+==7==    by 0x1091B5: ??? (in /lib/libx.so.1)
+==7== 
+==7== LEAK SUMMARY:
+==7==    definitely lost: 33 bytes in 1,000 blocks
+==7==    by 0x1: nobody (x.c:1)
+`
+	want := &valgrind.Error{Kind: "Leak_DefinitelyLost", Sections: []valgrind.Section{{Stack: []valgrind.Frame{
+		{IP: 0x48417b4, Object: "/vgpreload_memcheck", Function: "malloc", Dir: "coregrind/m_replacemalloc",
+			File: "vg_replace_malloc.c", Line: 381},
+		{IP: 0x1091b4, Object: "/bin/p", Function: "ns::lose(int, char (*)[3])", Dir: "/src", File: "lose.cc", Line: 6},
+		{IP: 0x1091b5, Object: "/lib/libx.so.1"},
+	}}}}
+	want.What.Text, _, _ = strings.Cut(strings.TrimPrefix(text, "==7== "), "\n")
+	want.What.LeakedBytes, want.What.LeakedBlocks = 33, 1000
+	if diff := cmp.Diff([]*valgrind.Error{want}, parseLeaks(text, "/bin/p")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestProgramTier(t *testing.T) {
+	r := &frameReader{cfg: &Config{Program: true, Binary: "/home/u/p"}}
+	for _, c := range []struct {
+		f    valgrind.Frame
+		want tier
+	}{
+		{valgrind.Frame{Function: "f", Object: "/home/u/p", Dir: "/home/u/src"}, tierModule},
+		{valgrind.Frame{Function: "f", Object: "/home/u/libown.so", Dir: "/home/u/src"}, tierModule},
+		{valgrind.Frame{Function: "f", Object: "/usr/lib/libx.so", Dir: "/somewhere/libx"}, tierNone},
+		{valgrind.Frame{Function: "abort", Object: "/lib/libc.so.6", Dir: "./stdlib"}, tierNone},
+		{valgrind.Frame{Function: "push", Object: "/home/u/p", Dir: "/usr/include/c++/12/bits"}, tierNone},
+		{valgrind.Frame{Function: "push", Object: "/home/u/p", Dir: "/rustc/5980/library/alloc/src"}, tierNone},
+		{valgrind.Frame{Function: "sys::f", Object: "/home/u/p", Dir: "/home/u/.cargo/registry/src/x/sys-1.0/src"}, tierOther},
+		{valgrind.Frame{Function: "f", Object: "/home/u/p"}, tierNone},
+	} {
+		if got := r.tier(c.f); got != c.want {
+			t.Errorf("%+v: tier %d, want %d", c.f, got, c.want)
+		}
+	}
+}
