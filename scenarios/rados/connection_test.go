@@ -57,13 +57,7 @@ var _ = Describe("Connection", func() {
 	})
 
 	It("fails in time when no monitor answers", func() {
-		c := configured()
-		DeferCleanup(func() {
-			// A handle is released only by way of a connection.
-			Expect(c.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
-			c = nil
-			runtime.GC()
-		})
+		c := configured() // the collector releases it: go-ceph shuts down only what is connected
 		Expect(c.SetConfigOption("mon_host", "v2:127.0.0.1:1")).To(Succeed())
 		Expect(c.SetConfigOption("client_mount_timeout", "1")).To(Succeed())
 		Expect(c.Connect()).To(beErrno(syscall.ETIMEDOUT))
@@ -91,9 +85,9 @@ var _ = Describe("Connection", func() {
 
 	It("knows the addresses that it talks from", func() {
 		loses("rados.(*Conn).GetAddrs")
-		addresses, err := conn.GetAddrs()
-		Expect(err).NotTo(HaveOccurred())
-		Expect(addresses).To(MatchRegexp(`^\S+:\d+/\d+$`))
+		for range several {
+			Expect(conn.GetAddrs()).To(MatchRegexp(`^\S+:\d+/\d+$`))
+		}
 	})
 
 	It("has the latest map after waiting for it", func() {
@@ -169,7 +163,7 @@ var _ = Describe("Error", func() {
 		_, first := conn.GetPoolByName("cgogrind no such pool")
 		second := open().Delete("missing")
 		Expect(errors.Is(first, second)).To(BeTrue())
-		Expect(first).To(MatchError(rados.RadosErrorNotFound))
+		Expect(first).To(MatchError(rados.ErrNotFound))
 		Expect(first).NotTo(MatchError(rados.ErrPermissionDenied))
 		Expect(first).NotTo(MatchError(rados.ErrObjectExists))
 	})
