@@ -64,20 +64,21 @@ func (r *run) finished(ctx context.Context, p Program) (*subject, result.ExitCod
 	if symbols, err = readSymbolNames(path); err != nil {
 		return nil, result.ExitUsage, fmt.Errorf("reading %s: %w", p.Path, err)
 	}
+	isTest := symbols.goTest || isGo && strings.HasSuffix(info.Path, ".test")
 	built, goRuntime, err := build.Load(path)
 	described := err == nil
 	switch {
 	case err != nil && !errors.Is(err, build.ErrNoDescription):
 		return nil, result.ExitUsage, err
-	case described && isGo && strings.HasSuffix(info.Path, ".test"):
+	case described && isTest:
 		r.built, r.cfg.Runtime = built, goRuntime
 		r.takeTestArgs(p.Args)
 		r.relocate(&r.built.Packages[0])
 		code, err := r.inspectPackages(ctx)
 		return nil, code, err
 	case isGo && !symbols.instrumented && r.cfg.Runtime != result.Stock:
-		return nil, result.ExitUsage, stockError(p.Path, info, symbols)
-	case isGo && symbols.instrumented && strings.HasSuffix(info.Path, ".test"):
+		return nil, result.ExitUsage, stockError(p.Path, info, symbols.any, isTest)
+	case symbols.instrumented && isTest:
 		return nil, result.ExitUsage, err
 	case isGo && symbols.instrumented:
 		r.cfg.Runtime = result.Instrumented
@@ -163,6 +164,7 @@ func shebang(path string) string {
 type symbolNames struct {
 	any          bool // it has symbols
 	instrumented bool // it holds the instrumented Go runtime
+	goTest       bool // it is a Go test binary: the path that it is built from tells for packages other than main
 	libtest      bool // it is a Rust test binary
 }
 
@@ -188,6 +190,8 @@ func readSymbolNames(path string) (n symbolNames, err error) {
 		switch {
 		case s.Name == "runtime.cgogrindBeforeExit":
 			n.instrumented = true
+		case s.Name == "testing.MainStart":
+			n.goTest = true
 		case strings.HasPrefix(s.Name, "_") && rustTestMain.MatchString(s.Name):
 			n.libtest = true
 		}
@@ -196,9 +200,9 @@ func readSymbolNames(path string) (n symbolNames, err error) {
 }
 
 // stockError refuses a Go program that memcheck cannot check, and says how to build one that it can.
-func stockError(path string, info *buildinfo.BuildInfo, symbols symbolNames) error {
+func stockError(path string, info *buildinfo.BuildInfo, hasSymbols, isTest bool) error {
 	why := fmt.Sprintf("it has the stock Go runtime (%s), which drowns memcheck in false errors", info.GoVersion)
-	if !symbols.any {
+	if !hasSymbols {
 		why = "its symbols were stripped, so that memcheck cannot name what it finds, nor can it be told from a program " +
 			"with the stock Go runtime"
 	}
@@ -207,7 +211,7 @@ func stockError(path string, info *buildinfo.BuildInfo, symbols symbolNames) err
 		of = "PACKAGE"
 	}
 	build := shell.Command{Args: []string{"cgogrind", "run", "-o", path, of}}
-	if of != info.Path && strings.HasSuffix(info.Path, ".test") {
+	if isTest {
 		build = shell.Command{Args: []string{"cgogrind", "test", "-c", "-o", path, of}}
 	}
 	return fmt.Errorf("%s: %s; build it with\n  %s\nor run it as it is with --runtime=stock", path, why, build)

@@ -18,7 +18,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
@@ -74,11 +73,6 @@ type usageError struct{ text string }
 func (e *usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
-
-func isBuild(err error) bool {
-	var step *build.Error
-	return errors.As(err, &step)
-}
 
 // message adds to an error what helps with it.
 func message(err error) string {
