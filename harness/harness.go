@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/cgogrind/cgogrind/harness/internal/allocator"
+	"github.com/cgogrind/cgogrind/harness/internal/artifact"
 	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
@@ -71,6 +72,8 @@ type Config struct {
 	Verbose   bool   // hand on what the tests print, as progress
 	KeepWork  bool   // leave the temporary folder, and say where it is
 
+	// SaveDir is a folder, empty or yet to be made, that gets what is needed to look at the run elsewhere; none if empty.
+	SaveDir string
 	// OnError is called for each error that memcheck reports, leaks excepted, while the program stands still at it; nil
 	// lets programs run on.
 	OnError func(context.Context, Stop)
@@ -147,6 +150,7 @@ type run struct {
 	valgrind *memcheck.Valgrind
 	built    *build.Result
 	supps    *suppressed
+	saved    *artifact.Folder // nil if the run is not saved
 
 	allocators allocator.Inspector
 	malloc     []string // the allocators of the programs
@@ -237,6 +241,9 @@ func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
 			patterns = "."
 		}
 		return result.ExitUsage, fmt.Errorf("%w %s: see go help packages for how to name them", ErrNoPackages, patterns)
+	}
+	if code, err := r.openSaved(); err != nil {
+		return code, err
 	}
 	return r.inspectPackages(ctx)
 }

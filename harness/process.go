@@ -151,6 +151,9 @@ func (r *run) runProcess(ctx context.Context, p build.Package, newProcess func(c
 	if waitErr != nil {
 		return nil, judge.Outcome{}, waitErr
 	}
+	if err := r.saveProcess(ctx, p, command, token, res); err != nil {
+		return nil, judge.Outcome{}, err
+	}
 	r.judgeChildren(proc.Children(), res)
 	return proc, r.outcome(res), nil
 }

@@ -11,11 +11,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cgogrind/cgogrind/harness/internal/artifact"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
 // keptRuns is how many streams of a module are kept.
 const keptRuns = 10
+
+// save writes the result stream into the folder of a run that is saved.
+func (o *outputs) save(dir string) {
+	i := slices.IndexFunc(formats, func(f format) bool { return f.name == "json" })
+	file := &fileOutput{name: filepath.Join(dir, artifact.StreamFile), format: formats[i]}
+	o.opened = append(o.opened, file)
+	o.handlers = append(o.handlers, file)
+}
 
 // lastRun is a Handler that keeps the stream, without its progress, for cgogrind repro: in the user's cache, as one of
 // the module's last runs. A run without a home keeps none, and a stream that cannot be kept does not stop a run.

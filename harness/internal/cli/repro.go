@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cgogrind/cgogrind/harness"
+	"github.com/cgogrind/cgogrind/harness/internal/artifact"
 	"github.com/cgogrind/cgogrind/harness/internal/report/text"
 	"github.com/cgogrind/cgogrind/harness/internal/repro"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
@@ -46,6 +47,7 @@ same fingerprint, or for a test without findings the same verdict.
 
 A fingerprint may be shortened to its first digits. Findings are looked for in the last runs of this
 module, which cgogrind test keeps in the user's cache (ten of them), or in the stream that --from names.
+For a folder of test --save, repro says first which C libraries are other builds here.
 Of a test that no stream has, any failure is what is looked for.
 
 When the test alone does not show it, and others ran before it in the same process, repro looks for
@@ -119,6 +121,10 @@ func (a *app) repro(ctx context.Context, f reproFlags, args []string) error {
 	}
 	target, err := a.reproTarget(ctx, f, args)
 	if err != nil {
+		a.code = result.ExitUsage
+		return err
+	}
+	if err := a.compareSaved(ctx, f.from, target); err != nil {
 		a.code = result.ExitUsage
 		return err
 	}
@@ -266,6 +272,28 @@ func (a *app) reproTarget(ctx context.Context, f reproFlags, args []string) (rep
 		flags = append(flags, "-tags="+f.tags)
 	}
 	return repro.TargetOf(streams, pkg, args[1], flags)
+}
+
+// compareSaved says what is another here than where a run was saved.
+func (a *app) compareSaved(ctx context.Context, dir string, target repro.Target) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil // a stream, without a folder
+	}
+	m, err := artifact.Read(dir)
+	if err != nil {
+		return err
+	}
+	differ, err := m.Compare(ctx, dir, target.Package, a.Env)
+	if err != nil {
+		return err
+	}
+	for _, d := range differ {
+		fmt.Fprintf(a.Stderr, "differs here: %s\n", d)
+	}
+	if len(differ) == 0 {
+		fmt.Fprintf(a.Stderr, "the system and the C libraries are those of the run that was saved\n")
+	}
+	return nil
 }
 
 // importPath is a package's, which may be named by its folder.

@@ -28,6 +28,7 @@ type testFlags struct {
 	allocator, output         string
 	traceChildren, compile    bool
 	patterns, testArgs        []string
+	save                      string
 }
 
 func (a *app) testCommand() *cobra.Command {
@@ -88,6 +89,8 @@ func (f *testFlags) add(cmd *cobra.Command) {
 	addAllocator(cmd, &f.allocator)
 	fs.BoolVar(&f.traceChildren, "trace-children", false, "run the programs that the tests start under memcheck, too; what is\n"+
 		"wrong with them is filed under [child NAME]")
+	fs.StringVar(&f.save, "save", "", "save what is needed to look at the run elsewhere in `DIR`: binaries, reports, versions,\n"+
+		"C libraries, the environment without what looks like a secret; see cgogrind repro --from")
 	fs.BoolVar(&f.keepWork, "keep-work", false, "keep the temporary folder with binaries and memcheck's reports")
 	fs.IntVar(&f.gcStress, "gc-stress", 0, "collect garbage after every `N` calls to C, so that C code that keeps a "+
 		"Go pointer\npast its call is caught every time; 1 finds most and is slow")
@@ -124,8 +127,8 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 	cfg := harness.Config{
 		Patterns: f.patterns, Env: a.Env, Run: f.run, Skip: f.skip, Valgrind: f.valgrind, AllFrames: f.allFrames,
 		GCStress: f.gcStress, CgoCheck2: f.cgoCheck2, KeepWork: f.keepWork, Verbose: f.verbose, Timeout: f.timeout,
-		Suppressions: f.suppressions,
-		Tool:         version(), Command: a.Args, Notes: a.Stderr,
+		Suppressions: f.suppressions, SaveDir: f.save,
+		Tool: version(), Command: a.Args, Notes: a.Stderr,
 	}
 	cfg.TraceChildren = f.traceChildren
 	var err error
@@ -203,6 +206,9 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	outs, err := a.open(f.outputs, f.verbose)
 	if err != nil {
 		return err
+	}
+	if f.save != "" {
+		outs.save(f.save)
 	}
 	last := newLastRun()
 	outs.handlers = append(outs.handlers, last)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/artifact"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -32,15 +33,12 @@ type process struct {
 	tests   []*result.Test
 }
 
-// StreamFile is the name of the stream in a folder that test --save wrote.
-const StreamFile = "stream.jsonl"
-
 // Open reads a stream's file, or the one in a folder of test --save.
 func Open(name string) (*Stream, error) {
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		file := filepath.Join(name, StreamFile)
+		file := filepath.Join(name, artifact.StreamFile)
 		if _, err := os.Stat(file); err != nil {
-			return nil, fmt.Errorf("reading %s: it has no %s, so cgogrind test --save did not write it", name, StreamFile)
+			return nil, fmt.Errorf("reading %s: it has no %s, so cgogrind test --save did not write it", name, artifact.StreamFile)
 		}
 		name = file
 	}

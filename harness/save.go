@@ -1,0 +1,35 @@
+package harness
+
+import (
+	"context"
+
+	"github.com/cgogrind/cgogrind/harness/internal/artifact"
+	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind/memcheck"
+)
+
+// openSaved makes the folder that the run is saved in, if it is to be saved.
+func (r *run) openSaved() (result.ExitCode, error) {
+	if r.cfg.SaveDir == "" {
+		return 0, nil
+	}
+	var err error
+	r.saved, err = artifact.Create(r.cfg.SaveDir, artifact.Machine{
+		Tool: r.cfg.Tool, Go: r.built.GoVersion, Valgrind: r.valgrind.Version.String(),
+	})
+	if err != nil {
+		return result.ExitUsage, err
+	}
+	return 0, nil
+}
+
+// saveProcess keeps a process that has ended. What was interrupted is kept, too.
+func (r *run) saveProcess(ctx context.Context, p build.Package, command []string, token string, res *memcheck.Result) error {
+	if r.saved == nil {
+		return nil
+	}
+	return r.saved.Add(context.WithoutCancel(ctx), artifact.Process{
+		Package: p.ImportPath, Binary: p.Binary, Command: command, Env: r.testEnv(p, token), Result: res,
+	})
+}
