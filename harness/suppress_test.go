@@ -80,7 +80,8 @@ func TestSuppressed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.expired(now); len(got) != n || n == 1 && !strings.Contains(got[0], "mine.supp:2: the suppression same expired") {
+		got := s.expired(now)
+		if len(got) != n || n == 1 && !strings.Contains(got[0], "mine.supp:2: the suppression same expired") {
 			t.Errorf("on %s expired: %q", day, got)
 		}
 	}

@@ -18,8 +18,8 @@ type Problem struct {
 
 func (p Problem) String() string { return fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Name, p.Text) }
 
-// Lint checks entries that valgrind accepts against the policy in README.md: an entry hides errors, so it says why, hides
-// no more than it must, and no longer than it says.
+// Lint checks entries that valgrind accepts against the policy in README.md: an entry hides errors, so it says why,
+// hides no more than it must, and no longer than it says.
 func Lint(entries []Entry, now time.Time) []Problem {
 	var problems []Problem
 	first, same := map[string]Entry{}, map[string]Entry{}
@@ -53,7 +53,8 @@ func Lint(entries []Entry, now time.Time) []Problem {
 		case strings.HasPrefix(e.Name, "<insert_"):
 			complain("that is what --gen-suppressions writes for a name: give it one of its own")
 		case seen:
-			complain("the same name as the entry at %s:%d: memcheck tells people what hid an error by the name", other.File, other.Line)
+			complain("the same name as the entry at %s:%d: memcheck tells people what hid an error by the name",
+				other.File, other.Line)
 		}
 		if !seen {
 			first[e.Name] = e
@@ -76,8 +77,8 @@ func matchesAll(f FramePattern) bool {
 }
 
 // replaced matches the functions that memcheck replaces with its own, which anybody's code calls.
-var replaced = regexp.MustCompile(`^(malloc|calloc|realloc|free|cfree|\*?alloc\*?|memalign|posix_memalign|aligned_alloc|valloc|` +
-	`reallocarray|_Z[nd][wal].*|_Z[nd]\*|(__)?(str|mem|stp|wcs|wmem|bcopy|bcmp)[a-z0-9_]*)\*?$`)
+var replaced = regexp.MustCompile(`^(malloc|calloc|realloc|free|cfree|\*?alloc\*?|memalign|posix_memalign|` +
+	`aligned_alloc|valloc|reallocarray|_Z[nd][wal].*|_Z[nd]\*|(__)?(str|mem|stp|wcs|wmem|bcopy|bcmp)[a-z0-9_]*)\*?$`)
 
 // namesCode says whether a frame pattern names somebody's code.
 func namesCode(f FramePattern) bool {

@@ -119,7 +119,8 @@ func TestActionlint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(name, bytes.Replace(text, []byte("shard: ${{ matrix.shard }}/"), []byte("part: ${{ matrix.part }}/"), 1), 0o666); err != nil {
+	text = bytes.Replace(text, []byte("shard: ${{ matrix.shard }}/"), []byte("part: ${{ matrix.part }}/"), 1)
+	if err := os.WriteFile(name, text, 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if errs := lint(); len(errs) < 2 {
@@ -201,7 +202,8 @@ func gitlab(t *testing.T) (memcheck, gate gitlabJob) {
 
 func TestGitLab(t *testing.T) {
 	memcheck, gate := gitlab(t)
-	if memcheck.Parallel < 2 || memcheck.Artifacts.When != "always" || gate.When != "always" || gate.Artifacts.Reports.JUnit == "" {
+	if memcheck.Parallel < 2 || memcheck.Artifacts.When != "always" || gate.When != "always" ||
+		gate.Artifacts.Reports.JUnit == "" {
 		t.Errorf("%+v\n%+v", memcheck, gate)
 	}
 }
@@ -239,7 +241,8 @@ func kubernetes(t *testing.T) map[string]batchv1.Job {
 		}
 		for _, c := range j.Spec.Template.Spec.Containers {
 			for _, m := range c.VolumeMounts {
-				if !slices.ContainsFunc(j.Spec.Template.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name }) {
+				mounted := func(v corev1.Volume) bool { return v.Name == m.Name }
+				if !slices.ContainsFunc(j.Spec.Template.Spec.Volumes, mounted) {
 					t.Errorf("%s: there is no volume %s", name, m.Name)
 				}
 			}
@@ -256,11 +259,13 @@ func TestKubernetes(t *testing.T) {
 		spec.Parallelism == nil || *spec.Parallelism > *spec.Completions || spec.BackoffLimitPerIndex == nil {
 		t.Fatalf("%+v", spec)
 	}
-	if spec.Template.Spec.RestartPolicy != corev1.RestartPolicyNever || gate.Spec.Template.Spec.RestartPolicy != corev1.RestartPolicyNever {
+	if spec.Template.Spec.RestartPolicy != corev1.RestartPolicyNever ||
+		gate.Spec.Template.Spec.RestartPolicy != corev1.RestartPolicyNever {
 		t.Error("a pod failure policy needs restartPolicy Never")
 	}
 	c := spec.Template.Spec.Containers[0]
-	if want := []corev1.EnvVar{{Name: "CGOGRIND_SHARDS", Value: "8"}}; !slices.Equal(c.Env, want) || *spec.Completions != 8 {
+	if want := []corev1.EnvVar{{Name: "CGOGRIND_SHARDS", Value: "8"}}; !slices.Equal(c.Env, want) ||
+		*spec.Completions != 8 {
 		t.Errorf("%d completions with %v", *spec.Completions, c.Env)
 	}
 	rule := spec.PodFailurePolicy.Rules[0]
@@ -366,7 +371,7 @@ func Free() {
 `
 
 // bad frees twice.
-var bad = strings.Replace(good, "\tC.free(unsafe.Pointer(p))\n", "\tC.free(unsafe.Pointer(p))\n\tC.free(unsafe.Pointer(p))\n", 1)
+var bad = strings.Replace(good, "\tC.free(unsafe.Pointer(p))\n", strings.Repeat("\tC.free(unsafe.Pointer(p))\n", 2), 1)
 
 func (p *place) write(t *testing.T, name, text string) {
 	t.Helper()
@@ -443,7 +448,8 @@ func TestCommands(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(p.dir, folder), 0o777); err != nil {
 				t.Fatal(err)
 			}
-			p.run(t, 0, test, "PACKAGES=", "SHARD="+shard+"/2", "STREAM="+folder+"/cgogrind.jsonl", "GITHUB_OUTPUT="+p.dir+"/output")
+			p.run(t, 0, test, "PACKAGES=", "SHARD="+shard+"/2", "STREAM="+folder+"/cgogrind.jsonl",
+				"GITHUB_OUTPUT="+p.dir+"/output")
 			p.exists(t, folder+"/cgogrind.jsonl")
 		}
 		p.exists(t, "output")

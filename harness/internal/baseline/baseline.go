@@ -1,7 +1,7 @@
 // Package baseline keeps the findings that a repository knows of and lives with for now, and compares runs with them.
 //
-// Input is a baseline file and result messages; output is which findings are new, known, fixed or not looked for, what a
-// run is worth in that light, and the file brought up to date. It runs nothing and prints nothing.
+// Input is a baseline file and result messages; output is which findings are new, known, fixed or not looked for,
+// what a run is worth in that light, and the file brought up to date. It runs nothing and prints nothing.
 package baseline
 
 import (
@@ -28,8 +28,8 @@ const Version = 1
 // Baseline is the known findings, by fingerprint.
 type Baseline map[string]Entry
 
-// Entry is a known finding. What it says beside Reason, Added, Expires, Blocks and Bytes is there for people who review the
-// file.
+// Entry is a known finding. What it says beside Reason, Added, Expires, Blocks and Bytes is there for people who
+// review the file.
 type Entry struct {
 	Kind     string   `toml:"kind"`
 	Function string   `toml:"function"` // that it is blamed on
@@ -76,8 +76,8 @@ func Parse(name, text string) (Baseline, error) {
 		e := &tomlfile.Error{File: name, Line: max(1, tomlfile.Line(text, "version")), Key: "version"}
 		switch {
 		case file.Version > Version:
-			e.Msg = fmt.Sprintf("%d is newer than this cgogrind, which knows %d: use the cgogrind that wrote the file", file.Version,
-				Version)
+			e.Msg = fmt.Sprintf("%d is newer than this cgogrind, which knows %d: use the cgogrind that wrote the file",
+				file.Version, Version)
 		default:
 			e.Msg = fmt.Sprintf("expected version = %d at the beginning: is this a baseline? cgogrind gate --update writes one",
 				Version)
@@ -113,8 +113,8 @@ func Read(name string) (Baseline, error) {
 	return Parse(name, string(text))
 }
 
-const preamble = `# Findings that this repository knows of and lives with for now: cgogrind test and cgogrind gate do not fail for them.
-# Written by cgogrind gate --update, which keeps reason, added and expires, and what they are for:
+const preamble = `# Findings that this repository knows of and lives with for now: cgogrind test and gate do not fail for them.
+# Written by cgogrind gate --update, which keeps these:
 #   reason   why it is lived with: an upstream bug, a plan. Write one for each.
 #   expires  the last day on which it is, as "2006-01-02"; after it the gate fails. May be left out.
 version = 1

@@ -14,8 +14,8 @@ import (
 
 var two = Baseline{
 	"00000000000000b0": {Kind: "InvalidFree", Function: "example.com/b.Free", Source: `C.free(p) // "again"`,
-		Packages: []string{"example.com/b", "example.com/c"}, Test: "TestFree/[x=\"1\"]", Reason: "go-ceph#1", Added: "2026-01-02",
-		Expires: "2026-03-04"},
+		Packages: []string{"example.com/b", "example.com/c"}, Test: "TestFree/[x=\"1\"]",
+		Reason: "go-ceph#1", Added: "2026-01-02", Expires: "2026-03-04"},
 	"ffffffffffffffff": {Kind: "Leak_DefinitelyLost", Function: "leak", Packages: []string{"example.com/a"}, Test: "TestA",
 		Blocks: 2, Bytes: 40, Added: "2026-01-02"},
 }
@@ -69,7 +69,8 @@ func TestParseErrors(t *testing.T) {
 		{block(fp, "kind = \"A\"\ncolour = 1\n"), "b:4: finding." + fp + ".colour: there is no such key"},
 		{block(fp, "kind = \"A\"\nexpires = \"soon\"\n"), "b:4: finding." + fp + ".expires: \"soon\" is no date"},
 		{block(fp, "kind = \"A\"\nblocks = -1\n"), "b:2: finding." + fp + ": blocks and bytes cannot be negative"},
-		{block(fp, "kind = \"A\"\n") + block(fp, "kind = \"A\"\n")[12:], "b:4: finding: Key 'finding." + fp + "' has already been defined"},
+		{block(fp, "kind = \"A\"\n") + block(fp, "kind = \"A\"\n")[12:],
+			"b:4: finding: Key 'finding." + fp + "' has already been defined"},
 	} {
 		_, err := Parse("b", c.text)
 		var e *tomlfile.Error

@@ -116,7 +116,8 @@ func (r *Run) Judge(p *Policy) Comparison {
 // ran says whether the test that a known finding is known from ran to its end in a package that it is known from.
 func (r *Run) ran(e Entry) bool {
 	for _, t := range r.Tests {
-		if t.Name == e.Test && slices.Contains(e.Packages, t.Package) && (t.Verdict == result.Pass || t.Verdict == result.Fail) {
+		if t.Name == e.Test && slices.Contains(e.Packages, t.Package) &&
+			(t.Verdict == result.Pass || t.Verdict == result.Fail) {
 			return true
 		}
 	}
@@ -138,8 +139,8 @@ func (r *Run) ran(e Entry) bool {
 // isOutside says whether a name stands for what happens outside of tests.
 func isOutside(name string) bool { return strings.HasPrefix(name, "[") }
 
-// judgeTests gives the tests their verdicts for the new findings: those that hit one fail, those that failed for a finding
-// that is not new any more do not.
+// judgeTests gives the tests their verdicts for the new findings: those that hit one fail, those that failed for a
+// finding that is not new any more do not.
 func (r *Run) judgeTests(fresh []*result.Finding) {
 	type place struct{ pkg, test string }
 	hits := map[place]*result.Finding{} // of tests, and of the tests around a subtest
@@ -225,8 +226,8 @@ func what(f *result.Finding) string {
 	return f.Kind + " in " + f.Blame.Function
 }
 
-// Update returns the baseline with what the comparison found: new findings with the day and the reason given, known ones
-// as they are now, and without those that are fixed. What a rule denies is not taken in.
+// Update returns the baseline with what the comparison found: new findings with the day and the reason given, known
+// ones as they are now, and without those that are fixed. What a rule denies is not taken in.
 func (r *Run) Update(p *Policy, c Comparison, today Date, reason string) Baseline {
 	out := Baseline{}
 	for _, fp := range c.NotRun {

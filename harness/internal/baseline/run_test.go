@@ -73,7 +73,8 @@ func findings() []any {
 		result.Test{Name: "TestLost", Verdict: result.Inconclusive},
 		result.Test{Name: "[teardown]", Verdict: result.Fail, Otherwise: result.Pass},
 		result.Finding{Fingerprint: free, Kind: "InvalidFree", Tests: []string{"TestFree", "TestOwn"}},
-		result.Finding{Fingerprint: leak, Kind: "Leak_DefinitelyLost", Tests: []string{"TestGroup/leak", "[teardown]"}, Bytes: 40, Blocks: 2},
+		result.Finding{Fingerprint: leak, Kind: "Leak_DefinitelyLost", Bytes: 40, Blocks: 2,
+			Tests: []string{"TestGroup/leak", "[teardown]"}},
 		result.Finding{Fingerprint: read1, Kind: "InvalidRead", Tests: []string{"TestOne"}, Attribution: result.OneOf},
 	}
 }
@@ -110,21 +111,23 @@ func TestJudge(t *testing.T) {
 			"TestGroup": "pass", "TestOwn": "fail", "TestOne": "inconclusive"}, 2, Comparison{}},
 		{"fixed", Policy{Known: known(free, leak, read1, "00000000000000c0")}, none, 0,
 			Comparison{Fixed: []string{"00000000000000c0"}}},
-		{"not run", Policy{Known: Baseline{free: {}, leak: {}, read1: {}, "00000000000000c0": {Test: "TestOther", Packages: []string{pkg}}}},
-			none, 0, Comparison{NotRun: []string{"00000000000000c0"}}},
+		{"not run", Policy{Known: Baseline{free: {}, leak: {}, read1: {},
+			"00000000000000c0": {Test: "TestOther", Packages: []string{pkg}}}}, none, 0, Comparison{NotRun: []string{"00000000000000c0"}}},
 		{"inconclusive is not run", Policy{Known: Baseline{free: {}, leak: {}, read1: {},
-			"00000000000000c0": {Test: "TestLost", Packages: []string{pkg}}}}, none, 0, Comparison{NotRun: []string{"00000000000000c0"}}},
+			"00000000000000c0": {Test: "TestLost", Packages: []string{pkg}}}}, none, 0,
+			Comparison{NotRun: []string{"00000000000000c0"}}},
 		{"no worse", Policy{Known: known(free, leak, read1), NoWorse: true}, none, 0, Comparison{}},
 		{"worse", Policy{Known: Baseline{free: {}, read1: {}, leak: {Bytes: 40, Blocks: 1}}, NoWorse: true},
 			map[string]result.Verdict{"TestFree": "pass", "TestGroup/leak": "fail", "TestGroup": "fail", "TestOwn": "fail",
 				"TestOne": "pass", "[teardown]": "fail"}, 1, Comparison{Worse: []string{leak}}},
-		{"deny", Policy{Known: known(free, leak, read1), Deny: rule("kind=Invalid*")}, map[string]result.Verdict{"TestFree": "fail",
-			"TestGroup/leak": "pass", "TestGroup": "pass", "TestOwn": "fail", "TestOne": "inconclusive"}, 2, Comparison{}},
+		{"deny", Policy{Known: known(free, leak, read1), Deny: rule("kind=Invalid*")}, map[string]result.Verdict{
+			"TestFree": "fail", "TestGroup/leak": "pass", "TestGroup": "pass", "TestOwn": "fail", "TestOne": "inconclusive"}, 2, Comparison{}},
 		{"allow", Policy{Allow: rule("package=example.com/...")}, none, 0, Comparison{}},
-		{"allow leaks that are small", Policy{Known: known(free, read1), Allow: rule("kind=Leak_*, bytes<=40")}, none, 0, Comparison{}},
-		{"allow smaller leaks", Policy{Known: known(free, read1), Allow: rule("kind=Leak_*, bytes<=39")}, map[string]result.Verdict{
-			"TestFree": "pass", "TestGroup/leak": "fail", "TestGroup": "fail", "TestOwn": "fail", "TestOne": "pass",
-			"[teardown]": "fail"}, 1, Comparison{}},
+		{"allow leaks that are small", Policy{Known: known(free, read1), Allow: rule("kind=Leak_*, bytes<=40")}, none, 0,
+			Comparison{}},
+		{"allow smaller leaks", Policy{Known: known(free, read1), Allow: rule("kind=Leak_*, bytes<=39")},
+			map[string]result.Verdict{"TestFree": "pass", "TestGroup/leak": "fail", "TestGroup": "fail", "TestOwn": "fail", "TestOne": "pass",
+				"[teardown]": "fail"}, 1, Comparison{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := run(t, findings()...)
@@ -150,7 +153,8 @@ func TestJudgeOverrules(t *testing.T) {
 		result.Test{Name: "TestFree/sub", Verdict: result.Pass}, result.Test{Name: "TestFree", Verdict: result.Pass},
 		result.Test{Name: "TestX", Verdict: result.Skip},
 		result.Finding{Fingerprint: free, Kind: "InvalidFree", Tests: []string{"TestFree/sub"}, Disposition: result.Known},
-		result.Finding{Fingerprint: leak, Kind: "Leak_DefinitelyLost", Tests: []string{"[teardown]"}, Disposition: result.Known},
+		result.Finding{Fingerprint: leak, Kind: "Leak_DefinitelyLost", Disposition: result.Known,
+			Tests: []string{"[teardown]"}},
 		result.Finding{Fingerprint: read1, Kind: "InvalidRead", Tests: []string{"TestX"}, Disposition: result.Expected})
 	if c := r.Judge(&Policy{}); len(c.New) != 2 {
 		t.Errorf("%d new", len(c.New))
@@ -190,7 +194,8 @@ func TestJudgeSuites(t *testing.T) {
 
 func TestUpdate(t *testing.T) {
 	policy := Policy{Known: Baseline{
-		leak:               {Kind: "Leak_DefinitelyLost", Packages: []string{"example.com/gone", pkg}, Test: "TestOld", Reason: "because", Added: "2026-01-01", Expires: "2027-01-01", Bytes: 400, Blocks: 20},
+		leak: {Kind: "Leak_DefinitelyLost", Packages: []string{"example.com/gone", pkg}, Test: "TestOld",
+			Reason: "because", Added: "2026-01-01", Expires: "2027-01-01", Bytes: 400, Blocks: 20},
 		"00000000000000c0": {Kind: "K", Packages: []string{pkg}, Test: "TestFree"},
 		"00000000000000c1": {Kind: "K", Packages: []string{pkg}, Test: "TestOther", Reason: "not run"},
 	}}
@@ -204,14 +209,15 @@ func TestUpdate(t *testing.T) {
 	want := Baseline{
 		free: {Kind: "InvalidFree", Function: "inInvalidFree", Source: "f();", Packages: []string{pkg}, Test: "TestFree",
 			Reason: "go-ceph#1", Added: "2026-02-02"},
-		leak: {Kind: "Leak_DefinitelyLost", Function: "inLeak_DefinitelyLost", Source: "f();", Packages: []string{"example.com/gone", pkg},
-			Test: "TestGroup/leak", Reason: "because", Added: "2026-01-01", Expires: "2027-01-01", Bytes: 40, Blocks: 2},
+		leak: {Kind: "Leak_DefinitelyLost", Function: "inLeak_DefinitelyLost", Source: "f();",
+			Packages: []string{"example.com/gone", pkg}, Test: "TestGroup/leak", Reason: "because", Added: "2026-01-01", Expires: "2027-01-01", Bytes: 40, Blocks: 2},
 		"00000000000000c1": policy.Known["00000000000000c1"],
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(got, r.Update(&Policy{Known: got, Deny: policy.Deny}, r.Judge(&Policy{Known: got}), "2026-03-03", "")); diff != "" {
+	again := r.Update(&Policy{Known: got, Deny: policy.Deny}, r.Judge(&Policy{Known: got}), "2026-03-03", "")
+	if diff := cmp.Diff(got, again); diff != "" {
 		t.Errorf("an update without a change changes something:\n%s", diff)
 	}
 }
@@ -229,8 +235,8 @@ func TestEmit(t *testing.T) {
 		t.Errorf("the stream has code %d, %v", again, err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	want := `{"summary":{"passed":4,"failed":1,"inconclusive":1,"skipped":0,"findings":3,"new":0,"known":3,"suppressed":0,` +
-		`"elapsed_s":3,"suppressions":[{"id":"s","name":"","file":"","line":0,"count":2}]}}`
+	want := `{"summary":{"passed":4,"failed":1,"inconclusive":1,"skipped":0,"findings":3,"new":0,"known":3,` +
+		`"suppressed":0,"elapsed_s":3,"suppressions":[{"id":"s","name":"","file":"","line":0,"count":2}]}}`
 	if got := lines[len(lines)-1]; got != want {
 		t.Errorf("summary %s\nwant    %s", got, want)
 	}
@@ -240,8 +246,9 @@ func TestRules(t *testing.T) {
 	f := result.Finding{Kind: "Leak_DefinitelyLost", Package: "example.com/p/q", Bytes: 100, Blocks: 3}
 	for text, want := range map[string]bool{
 		"kind=Leak_*": true, "kind=Leak": false, "package=example.com/p/q": true, "package=example.com/p": false,
-		"package=example.com/p/...": true, "package=example.com/p/q/...": true, "package=...q": true, "package=example.com/q": false,
-		"bytes<=100": true, "bytes<=99": false, "bytes>=100": true, "bytes>=101": false, "blocks<=3": true, "blocks>=4": false,
+		"package=example.com/p/...": true, "package=example.com/p/q/...": true,
+		"package=...q": true, "package=example.com/q": false, "bytes<=100": true, "bytes<=99": false,
+		"bytes>=100": true, "bytes>=101": false, "blocks<=3": true, "blocks>=4": false,
 		"kind=Leak_*, bytes>=101": false,
 	} {
 		r, err := ParseRule(text)

@@ -18,9 +18,9 @@ import (
 // configName is the name of the configuration file.
 const configName = "cgogrind.toml"
 
-const configHelp = `Flags that a repository wants every time are in cgogrind.toml, in the working directory or the nearest
-one above it: a table for each command, whose keys are the command's flags, and for test the key
-packages. Names of files are relative to the configuration file; flags on the command line win.
+const configHelp = `Flags that a repository wants every time are in cgogrind.toml, in the working directory or the
+nearest one above it: a table for each command, whose keys are the command's flags, and for test the
+key packages. Names of files are relative to the configuration file; flags on the command line win.
 
   [test]
   packages = ["./..."]
@@ -32,7 +32,9 @@ packages. Names of files are relative to the configuration file; flags on the co
 func (a *app) configure(root *cobra.Command) {
 	root.PersistentFlags().StringVar(&a.configFile, "config", "",
 		"the configuration `FILE`; by default cgogrind.toml here or in the nearest folder above, none for no file")
-	root.AddCommand(&cobra.Command{Use: "configuration", Short: "What a repository wants every time: cgogrind.toml", Long: configHelp})
+	root.AddCommand(&cobra.Command{
+		Use: "configuration", Short: "What a repository wants every time: cgogrind.toml", Long: configHelp,
+	})
 	for _, cmd := range root.Commands() {
 		run := cmd.RunE
 		if run == nil {
@@ -68,7 +70,8 @@ func (a *app) applyConfig(root, cmd *cobra.Command) error {
 				path = append(path, key)
 			}
 			return usagef("%v", &tomlfile.Error{
-				File: file, Line: tomlfile.Line(string(text), path...), Key: strings.Join(path, "."), Msg: fmt.Sprintf(format, args...),
+				File: file, Line: tomlfile.Line(string(text), path...), Key: strings.Join(path, "."),
+				Msg: fmt.Sprintf(format, args...),
 			})
 		}
 		keys, isTable := tables[table].(map[string]any)

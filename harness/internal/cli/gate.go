@@ -30,10 +30,11 @@ func (p *policyFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&p.baseline, "baseline", "", "the known findings, a `FILE` that cgogrind gate --update writes")
 	fs.BoolVar(&p.noWorse, "no-worse", false, "a known leak of more blocks or bytes than the baseline says is new")
-	fs.StringArrayVar(&p.allow, "allow", nil, "findings that `RULE` matches are suppressed: conditions joined by commas:\n"+
+	fs.StringArrayVar(&p.allow, "allow", nil, "findings that `RULE` matches are suppressed: conditions joined by\ncommas, "+
 		"kind=PATTERN (Leak_*), package=PATTERN (example.com/x/...), and for leaks\n"+
 		"bytes<=N, bytes>=N, blocks<=N, blocks>=N; may be repeated")
-	fs.StringArrayVar(&p.deny, "deny", nil, "findings that `RULE` matches are new, whatever the baseline says; may be repeated")
+	fs.StringArrayVar(&p.deny, "deny", nil, "findings that `RULE` matches are new, whatever the baseline says;\n"+
+		"may be repeated")
 }
 
 // policy reads what the flags name. With mayLack, a baseline that does not exist is empty.
@@ -114,7 +115,8 @@ Exit codes:
 	f.policy.add(cmd)
 	fs.BoolVar(&f.update, "update", false, "write the baseline anew: with the new findings, without the fixed ones")
 	fs.StringVar(&f.reason, "reason", "", "why the new findings are lived with, a `TEXT` for --update")
-	fs.BoolVar(&f.failOnFixed, "fail-on-fixed", false, "fail if the baseline has findings that are fixed, so that they get removed")
+	fs.BoolVar(&f.failOnFixed, "fail-on-fixed", false,
+		"fail if the baseline has findings that are fixed, so that they get removed")
 	return cmd
 }
 
@@ -228,7 +230,8 @@ type gateText struct {
 func (g gateText) String() string {
 	var b strings.Builder
 	c := g.comparison
-	fmt.Fprintf(&b, "\ngate: %d new, %d known, %d fixed, %d not run\n", len(c.New), len(c.Known), len(c.Fixed), len(c.NotRun))
+	fmt.Fprintf(&b, "\ngate: %d new, %d known, %d fixed, %d not run\n",
+		len(c.New), len(c.Known), len(c.Fixed), len(c.NotRun))
 	for _, f := range c.New {
 		word, more := "new", ""
 		if e := g.policy.Known[f.Fingerprint]; slices.Contains(c.Worse, f.Fingerprint) {
@@ -276,7 +279,8 @@ func (g gateText) expired() []string {
 	}
 	for _, s := range g.run.Summary.Suppressions {
 		if day, err := time.Parse(time.DateOnly, s.Expires); err == nil && suppressions.IsOver(day, g.now) {
-			out = append(out, fmt.Sprintf("%s:%d: suppression %s, on %s", report.Line(s.File), s.Line, report.Line(s.Name), s.Expires))
+			out = append(out, fmt.Sprintf("%s:%d: suppression %s, on %s",
+				report.Line(s.File), s.Line, report.Line(s.Name), s.Expires))
 		}
 	}
 	return out

@@ -147,7 +147,8 @@ func findFinding(run *baseline.Run, fingerprint string) (*result.Finding, error)
 		for _, f := range found {
 			names = append(names, "  "+report.Line(f.Fingerprint))
 		}
-		return nil, usagef("suppress: several findings have fingerprints that begin with %s: which one?\n%s", fingerprint, atMost(names, 20))
+		return nil, usagef("suppress: several findings have fingerprints that begin with %s: which one?\n%s",
+			fingerprint, atMost(names, 20))
 	}
 	return found[0], nil
 }
@@ -167,7 +168,8 @@ func (a *app) askForMissing(f *suppressFlags) error {
 	}
 	in, ok := a.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) || a.width(a.Stderr) == 0 {
-		return usagef("suppress: --reason and --expires are needed: an entry that does not say why, and until when, stays for ever")
+		return usagef("suppress: --reason and --expires are needed: an entry that does not say why, and until when, " +
+			"stays for ever")
 	}
 	lines := bufio.NewScanner(in)
 	for _, q := range []struct {
@@ -230,7 +232,8 @@ missing.`,
   cgogrind suppress lint my.supp --from run.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.lint(cmd.Context(), args, from) },
 	}
-	cmd.Flags().StringArrayVar(&from, "from", nil, "a result `STREAM` of a run that was given the files; may be repeated for shards")
+	cmd.Flags().StringArrayVar(&from, "from", nil,
+		"a result `STREAM` of a run that was given the files; may be repeated for shards")
 	return cmd
 }
 

@@ -1,8 +1,8 @@
 // Package suppress makes suppression entries of findings, and tells which entries hide nothing any more.
 //
-// Input is findings and summaries of result streams. An entry made here matches the finding after a rebuild, on another
-// machine and with another version of the libraries, and as little beside it as that allows; whether it does is memcheck's
-// decision, so a run with it shows.
+// Input is findings and summaries of result streams. An entry made here matches the finding after a rebuild, on
+// another machine and with another version of the libraries, and as little beside it as that allows; whether it does
+// is memcheck's decision, so a run with it shows.
 package suppress
 
 import (
@@ -60,8 +60,8 @@ func name(f *result.Finding) string {
 // kinds are memcheck's names for suppressions by those of its reports, where they do not depend on the message:
 // mc_errors.c, is_recognised_suppression.
 var kinds = map[string]string{
-	"UninitCondition": "Cond", "InvalidJump": "Jump", "InvalidFree": "Free", "MismatchedFree": "Free", "Overlap": "Overlap",
-	"InvalidMemPool": "Mempool", "ClientCheck": "User", "FdBadUse": "FdBadUse", "FdBadClose": "FdBadClose",
+	"UninitCondition": "Cond", "InvalidJump": "Jump", "InvalidFree": "Free", "MismatchedFree": "Free",
+	"Overlap": "Overlap", "InvalidMemPool": "Mempool", "ClientCheck": "User", "FdBadUse": "FdBadUse", "FdBadClose": "FdBadClose",
 }
 
 var leakKinds = map[string]string{
@@ -96,10 +96,11 @@ func kind(f *result.Finding) (string, []string, error) {
 			return "FishyValue", []string{m[2] + "(" + m[1] + ")"}, nil
 		}
 	case k == "CgoCheck":
-		return "", nil, fmt.Errorf("%s: %w: %s is Go's own check, not memcheck's; take it into the baseline", f.Fingerprint, ErrNoEntry, k)
+		return "", nil, fmt.Errorf("%s: %w: %s is Go's own check, not memcheck's; take it into the baseline",
+			f.Fingerprint, ErrNoEntry, k)
 	}
-	return "", nil, fmt.Errorf("%s: %w: there is no rule for %s with %q; valgrind --gen-suppressions=all prints an entry, or take it "+
-		"into the baseline", f.Fingerprint, ErrNoEntry, f.Kind, f.Message)
+	return "", nil, fmt.Errorf("%s: %w: there is no rule for %s with %q; valgrind --gen-suppressions=all prints an entry, "+
+		"or take it into the baseline", f.Fingerprint, ErrNoEntry, f.Kind, f.Message)
 }
 
 // How much of the innermost code is kept of a stack that goes deep into a library.
@@ -109,8 +110,8 @@ const (
 )
 
 // frames returns the patterns for a stack: from the innermost frame to the one that is blamed, or to where C code was
-// called if that is not in it. What is between C and Go code was left out of the stack, and is any number of frames here.
-// Of a library the innermost frames are kept, and the function that was called.
+// called if that is not in it. What is between C and Go code was left out of the stack, and is any number of frames
+// here. Of a library the innermost frames are kept, and the function that was called.
 func frames(stack []result.Frame, blame *result.Frame) []suppressions.FramePattern {
 	end := slices.IndexFunc(stack, func(f result.Frame) bool { return blame != nil && sameFrame(f, *blame) })
 	firstGo := slices.IndexFunc(stack, func(f result.Frame) bool { return f.Lang == result.Go })
@@ -264,11 +265,11 @@ func isIdentifier(rest string) bool {
 // operators are the linker's names of C++ operators, those first that begin with another.
 var operators = []struct{ text, code string }{
 	{" new[]", "na"}, {" new", "nw"}, {" delete[]", "da"}, {" delete", "dl"}, {" ", "cv"},
-	{"<<=", "lS"}, {">>=", "rS"}, {"<=>", "ss"}, {"->*", "pm"}, {"()", "cl"}, {"[]", "ix"}, {"->", "pt"}, {"<<", "ls"}, {">>", "rs"},
-	{"==", "eq"}, {"!=", "ne"}, {"<=", "le"}, {">=", "ge"}, {"&&", "aa"}, {"||", "oo"}, {"++", "pp"}, {"--", "mm"},
+	{"<<=", "lS"}, {">>=", "rS"}, {"<=>", "ss"}, {"->*", "pm"}, {"()", "cl"}, {"[]", "ix"}, {"->", "pt"},
+	{"<<", "ls"}, {">>", "rs"}, {"==", "eq"}, {"!=", "ne"}, {"<=", "le"}, {">=", "ge"}, {"&&", "aa"}, {"||", "oo"}, {"++", "pp"}, {"--", "mm"},
 	{"+=", "pL"}, {"-=", "mI"}, {"*=", "mL"}, {"/=", "dV"}, {"%=", "rM"}, {"&=", "aN"}, {"|=", "oR"}, {"^=", "eO"},
-	{"=", "aS"}, {"<", "lt"}, {">", "gt"}, {"+", "pl"}, {"-", "mi"}, {"*", "ml"}, {"/", "dv"}, {"%", "rm"}, {"&", "an"}, {"|", "or"},
-	{"^", "eo"}, {"~", "co"}, {"!", "nt"}, {",", "cm"},
+	{"=", "aS"}, {"<", "lt"}, {">", "gt"}, {"+", "pl"}, {"-", "mi"}, {"*", "ml"}, {"/", "dv"}, {"%", "rm"}, {"&", "an"},
+	{"|", "or"}, {"^", "eo"}, {"~", "co"}, {"!", "nt"}, {",", "cm"},
 }
 
 // operator returns the linker's name of the operator that a text begins with, "" if there is none.

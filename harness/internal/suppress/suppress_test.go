@@ -22,9 +22,12 @@ func TestKinds(t *testing.T) {
 		{"UninitCondition", "Conditional jump or move depends on uninitialised value(s)", "Memcheck:Cond"},
 		{"UninitValue", "Use of uninitialised value of size 8", "Memcheck:Value8"},
 		{"Overlap", "Source and destination overlap in memcpy(0x1, 0x2, 3)", "Memcheck:Overlap"},
-		{"SyscallParam", "Syscall param sendmsg(msg.msg_iov[0]) points to uninitialised byte(s)", "Memcheck:Param\n   sendmsg(msg.msg_iov[0])"},
-		{"SyscallParam", "Syscall param exit_group(status) contains uninitialised byte(s)", "Memcheck:Param\n   exit_group(status)"},
-		{"FishyValue", "Argument 'size' of function malloc has a fishy (possibly negative) value: -1", "Memcheck:FishyValue\n   malloc(size)"},
+		{"SyscallParam", "Syscall param sendmsg(msg.msg_iov[0]) points to uninitialised byte(s)",
+			"Memcheck:Param\n   sendmsg(msg.msg_iov[0])"},
+		{"SyscallParam", "Syscall param exit_group(status) contains uninitialised byte(s)",
+			"Memcheck:Param\n   exit_group(status)"},
+		{"FishyValue", "Argument 'size' of function malloc has a fishy (possibly negative) value: -1",
+			"Memcheck:FishyValue\n   malloc(size)"},
 		{"InvalidMemPool", "Illegal memory pool address", "Memcheck:Mempool"},
 		{"ClientCheck", "Unaddressable byte(s) found during client check request", "Memcheck:User"},
 		{"FdBadUse", "File descriptor 3 is not open", "CoreError:FdBadUse"},
@@ -41,8 +44,8 @@ func TestKinds(t *testing.T) {
 		}
 	}
 	for _, f := range []result.Finding{
-		{Kind: "CgoCheck", Stacks: stack}, {Kind: "FromTheFuture", Stacks: stack}, {Kind: "InvalidRead", Message: "?", Stacks: stack},
-		{Kind: "InvalidFree"},
+		{Kind: "CgoCheck", Stacks: stack}, {Kind: "FromTheFuture", Stacks: stack},
+		{Kind: "InvalidRead", Message: "?", Stacks: stack}, {Kind: "InvalidFree"},
 	} {
 		if _, err := Entry(&f); !errors.Is(err, ErrNoEntry) {
 			t.Errorf("%s: %v", f.Kind, err)
@@ -65,14 +68,16 @@ func TestFrames(t *testing.T) {
 			&result.Frame{Function: "example.com/p.(*T).Free", Lang: result.Go},
 			"fun:free fun:dfree* ... fun:example.com/p.(*T).Free"},
 		{"closure", []result.Frame{lib, blame, g("example.com/p.Test")}, &blame, "fun:free ... fun:example.com/p.Text.func*"},
-		{"blamed elsewhere", []result.Frame{lib, c("x"), g("example.com/p.Test"), g("main.main")}, &result.Frame{Function: "other"},
-			"fun:free fun:x ... fun:example.com/p.Test"},
+		{"blamed elsewhere", []result.Frame{lib, c("x"), g("example.com/p.Test"), g("main.main")},
+			&result.Frame{Function: "other"}, "fun:free fun:x ... fun:example.com/p.Test"},
 		{"no Go", []result.Frame{lib, c("pthread_create@@GLIBC_2.34")}, nil, "fun:free fun:pthread_create*"},
 		{"callback", []result.Frame{g("example.com/p.cb"), c("call"), g("example.com/p.Test")},
-			&result.Frame{Function: "example.com/p.Test", Lang: result.Go}, "fun:example.com/p.cb ... fun:call ... fun:example.com/p.Test"},
-		{"deep library", []result.Frame{lib, c("a"), c("b"), c("c"), c("d"), c("rados_connect"), g("example.com/p.Test")}, nil,
-			"fun:free fun:a fun:b ... fun:rados_connect ... fun:example.com/p.Test"},
-		{"no symbol", []result.Frame{{Object: "/usr/lib/librados.so.2.0.0", Offset: 16}, c("x")}, nil, "obj:*/librados.so* fun:x"},
+			&result.Frame{Function: "example.com/p.Test", Lang: result.Go},
+			"fun:example.com/p.cb ... fun:call ... fun:example.com/p.Test"},
+		{"deep library", []result.Frame{lib, c("a"), c("b"), c("c"), c("d"), c("rados_connect"), g("example.com/p.Test")},
+			nil, "fun:free fun:a fun:b ... fun:rados_connect ... fun:example.com/p.Test"},
+		{"no symbol", []result.Frame{{Object: "/usr/lib/librados.so.2.0.0", Offset: 16}, c("x")}, nil,
+			"obj:*/librados.so* fun:x"},
 		{"cgo hash", []result.Frame{c("_cgo_0123456789ab_Cfunc_free")}, nil, "fun:_cgo_*_Cfunc_free"},
 		{"assembly", []result.Frame{{Function: "internal/bytealg.IndexByte", File: "/go/x.s", Lang: result.Go}}, nil,
 			"fun:internal/bytealg.IndexByte*"},
@@ -92,7 +97,8 @@ func TestFrames(t *testing.T) {
 		deep = append(deep, g("example.com/p.F"))
 	}
 	deep = append(deep, g("example.com/p.Last"))
-	if got := frames(deep, &deep[40]); len(got) != 24 || got[23].Pattern != "example.com/p.Last" || got[22].Kind != suppressions.Any {
+	got := frames(deep, &deep[40])
+	if len(got) != 24 || got[23].Pattern != "example.com/p.Last" || got[22].Kind != suppressions.Any {
 		t.Errorf("%d frames, the last %v", len(got), got[len(got)-1])
 	}
 }

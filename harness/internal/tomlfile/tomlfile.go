@@ -1,5 +1,5 @@
-// Package tomlfile reads TOML files that people write and merge, strictly: keys that nothing reads are errors, and every
-// error names the file, the line and the key.
+// Package tomlfile reads TOML files that people write and merge, strictly: keys that nothing reads are errors, and
+// every error names the file, the line and the key.
 //
 // Input is the text of a file. The package knows nothing of what the keys mean.
 package tomlfile
@@ -33,8 +33,8 @@ func (e *Error) Error() string {
 	return where + ": " + e.Msg
 }
 
-// Decode decodes a file's text into v, as toml.Decode does. Keys that v has no place for are an error; a *map[string]any
-// has a place for all. The error is an *Error.
+// Decode decodes a file's text into v, as toml.Decode does. Keys that v has no place for are an error; a
+// *map[string]any has a place for all. The error is an *Error.
 func Decode(file, text string, v any) error {
 	if line := conflictMarker(text); line > 0 {
 		return &Error{File: file, Line: line, Msg: "a conflict marker: git could not merge the file; " +

@@ -24,7 +24,8 @@ func TestErrorsNameTheLine(t *testing.T) {
 		{"# x\n[test]\ncolour = 1\n", "f.toml:3: test.colour: there is no such key"},
 		{"[test]\ncount = 1\n[a.b]\nx = 1\n[a.c]\ny = 1\nz = { no = 1 }\n", "f.toml:7: a.c.z.no: there is no such key"},
 		{"[gate] # later\nx = 1\n", "f.toml:1: gate: there is no such key"},
-		{"[test]\ncount = \"one\"\n", "f.toml:2: test.count: incompatible types: TOML value has type string; destination has type integer"},
+		{"[test]\ncount = \"one\"\n", "f.toml:2: test.count: incompatible types: " +
+			"TOML value has type string; destination has type integer"},
 		{"[test]\nday = \"monday\"\n", "f.toml:2: test.day: \"monday\" is no day"},
 		{"[test]\ncount = 1\ncount = 2\n", "f.toml:3: test.count: Key 'test.count' has already been defined."},
 		{"[test\n", "f.toml:2: expected '.' or ']' to end table name, but got '\\n' instead"},
