@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cgogrind/cgogrind/harness"
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -144,7 +145,7 @@ func (g GDB) attach(ctx context.Context, t Target, stop harness.Stop) error {
 			address = m[1]
 		}
 	}
-	args := append(g.options(stop.GOROOT), "-ex", "target remote | "+strings.Join(stop.Vgdb, " "))
+	args := append(g.options(stop.GOROOT), "-ex", "target remote | "+shell.Command{Args: stop.Vgdb}.String())
 	script, err := g.script(filepath.Dir(stop.Binary))
 	if err != nil {
 		return err

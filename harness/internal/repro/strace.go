@@ -160,7 +160,7 @@ func (s *Session) writeTrace(st Strace, calls []traced) error {
 		case m == nil || name != "" && m[2] != name:
 		case m[1] == "=== RUN" && from < 0:
 			from = i
-		case m[1] != "=== RUN" && from >= 0 && to == len(calls):
+		case m[1] != "=== RUN" && from >= 0 && to == len(calls) && name != "": // all of a package's have no end
 			to = i
 		}
 	}
@@ -198,6 +198,9 @@ func (s *Session) writeTrace(st Strace, calls []traced) error {
 			threads = append(threads, c.thread)
 		}
 		fmt.Fprintf(&b, "%s %10.6f  T%-3d %s\n", sign, c.at-start, c.thread, text)
+	}
+	if name == "" {
+		name = "all tests of " + s.Target.Package
 	}
 	title := fmt.Sprintf("system calls of %s, without memcheck: %d in %d threads", name, shown, len(threads))
 	if hidden > 0 && !st.All {

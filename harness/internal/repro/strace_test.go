@@ -60,6 +60,12 @@ func TestTraceOfATest(t *testing.T) {
 	if err := spec.writeTrace(Strace{Stdout: &b, All: true}, calls); err != nil || !strings.Contains(b.String(), "other.db") || strings.Contains(b.String(), "my.db") {
 		t.Errorf("%v\n%s", err, b.String())
 	}
+	all := &Session{Target: Target{Package: "p"}} // a finding outside of any test
+	b.Reset()
+	if err := all.writeTrace(Strace{Stdout: &b}, calls); err != nil || !strings.Contains(b.String(), "other.db") ||
+		!strings.Contains(b.String(), "later") || !strings.HasPrefix(b.String(), "system calls of all tests of p, ") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
 	gone := &Session{Target: Target{Test: "TestGone"}}
 	if err := gone.writeTrace(Strace{Stdout: &b}, calls); err == nil {
 		t.Error("a test that did not run has system calls")
