@@ -30,7 +30,7 @@ func (p *policyFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&p.baseline, "baseline", "", "the known findings, a `FILE` that cgogrind gate --update writes")
 	fs.BoolVar(&p.noWorse, "no-worse", false, "a known leak of more blocks or bytes than the baseline says is new")
-	fs.StringArrayVar(&p.allow, "allow", nil, "findings that `RULE` matches are suppressed: conditions joined by\ncommas, "+
+	fs.StringArrayVar(&p.allow, "allow", nil, "findings that `RULE` matches are suppressed: conditions joined by\ncommas: "+
 		"kind=PATTERN (Leak_*), package=PATTERN (example.com/x/...), and for leaks\n"+
 		"bytes<=N, bytes>=N, blocks<=N, blocks>=N; may be repeated")
 	fs.StringArrayVar(&p.deny, "deny", nil, "findings that `RULE` matches are new, whatever the baseline says;\n"+
@@ -136,12 +136,14 @@ func (a *app) gate(ctx context.Context, f gateFlags, streams []string) error {
 	if err != nil {
 		return err
 	}
+	f.outputs.saved = true
+	isText := f.outputs.format == "text" && !f.outputs.json
 	outs, err := a.open(f.outputs, false)
 	if err != nil {
 		return err
 	}
 	defer outs.close()
-	if f.outputs.format == "text" {
+	if isText {
 		outs.handlers[0] = withoutPasses{outs.handlers[0]}
 	}
 
@@ -172,7 +174,7 @@ func (a *app) gate(ctx context.Context, f gateFlags, streams []string) error {
 		return err
 	}
 	to := a.Stdout
-	if f.outputs.format != "text" {
+	if !isText {
 		to = a.Stderr
 	}
 	if _, err := io.WriteString(to, verdict.String()); err != nil {

@@ -105,7 +105,7 @@ func (a *app) suppress(ctx context.Context, f suppressFlags, fingerprint string)
 func comment(f suppressFlags, finding *result.Finding, c *result.Config) []string {
 	where := ""
 	if finding.Blame != nil && finding.Blame.Function != "" {
-		where = " under " + finding.Blame.Function
+		where = " in " + finding.Blame.Function
 	}
 	versions := fmt.Sprintf("seen with valgrind %s, %s", c.Valgrind, c.Go)
 	var out []string
@@ -166,8 +166,9 @@ func (a *app) askForMissing(f *suppressFlags) error {
 	if f.reason != "" && f.expires != "" {
 		return nil
 	}
-	in, ok := a.Stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) || a.width(a.Stderr) == 0 {
+	in, canAnswer := a.Stdin.(*os.File)
+	out, canSee := a.Stderr.(*os.File)
+	if !canAnswer || !canSee || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
 		return usagef("suppress: --reason and --expires are needed: an entry that does not say why, and until when, " +
 			"stays for ever")
 	}
