@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"runtime"
+	"sync"
 )
 
 // What can be wrong with a stream. Decode wraps each in a *StreamError.
@@ -52,62 +54,123 @@ func (e *Encoder) Handle(_ context.Context, m Message) error {
 }
 
 // Decode reads a stream. A stream begins with its config and ends with its summary, progress apart; without either,
-// and for a last line that does not end, the error is ErrTruncated. The error comes last, once.
+// and for a last line that does not end, the error is ErrTruncated. The error comes last, once. Of a stream that is still
+// being written every message comes as soon as its line is there.
 func Decode(r io.Reader) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		br := bufio.NewReader(r)
+		br := bufio.NewReaderSize(r, 1<<20)
 		at := StreamError{Line: 1}
 		fail := func(err error) {
 			at.Err = err
 			yield(Message{}, &at)
 		}
 		var begun, ended bool
-		for ; ; at.Line++ {
-			line, err := br.ReadBytes('\n')
+		for {
+			lines, err := readLines(br)
+			for i, d := range decodeLines(lines) {
+				m, err := d.message, d.err
+				switch {
+				case err != nil:
+				case ended:
+					err = fmt.Errorf("%w: a message after the summary", ErrMalformed)
+				case m.Config != nil && begun:
+					err = fmt.Errorf("%w: a second config", ErrMalformed)
+				case m.Config != nil && m.Config.ProtocolVersion != ProtocolVersion:
+					err = fmt.Errorf("%w: %d, and this cgogrind reads %d: read it with the cgogrind that wrote it, or a newer one",
+						ErrVersion, m.Config.ProtocolVersion, ProtocolVersion)
+				case m.Config == nil && m.Progress == nil && !begun:
+					err = fmt.Errorf("%w: it does not begin with a config", ErrMalformed)
+				}
+				if err != nil {
+					fail(err)
+					return
+				}
+				begun = begun || m.Config != nil
+				ended = m.Summary != nil
+				if !yield(m, nil) {
+					return
+				}
+				at.Line++
+				at.Offset += int64(len(lines[i]))
+			}
 			switch {
-			case err == io.EOF && len(line) > 0:
-				fail(fmt.Errorf("%w: its last line does not end", ErrTruncated))
-				return
-			case err == io.EOF && !ended:
-				fail(fmt.Errorf("%w: it has no summary, so the run did not end or its writer was stopped", ErrTruncated))
+			case err == nil:
+			case err == io.EOF && ended:
 				return
 			case err == io.EOF:
+				fail(fmt.Errorf("%w: it has no summary, so the run did not end or its writer was stopped", ErrTruncated))
 				return
-			case err != nil:
+			default:
 				fail(err)
 				return
 			}
-			m, err := decodeLine(line)
-			switch {
-			case err != nil:
-			case ended:
-				err = fmt.Errorf("%w: a message after the summary", ErrMalformed)
-			case m.Config != nil && begun:
-				err = fmt.Errorf("%w: a second config", ErrMalformed)
-			case m.Config != nil && m.Config.ProtocolVersion != ProtocolVersion:
-				err = fmt.Errorf("%w: %d, and this cgogrind reads %d: read it with the cgogrind that wrote it, or a newer one",
-					ErrVersion, m.Config.ProtocolVersion, ProtocolVersion)
-			case m.Config == nil && m.Progress == nil && !begun:
-				err = fmt.Errorf("%w: it does not begin with a config", ErrMalformed)
-			}
-			if err != nil {
-				fail(err)
-				return
-			}
-			begun = begun || m.Config != nil
-			ended = m.Summary != nil
-			if !yield(m, nil) {
-				return
-			}
-			at.Offset += int64(len(line))
 		}
 	}
+}
+
+// readLines waits for a line and returns it with those that are there already. They are valid until the next call. The
+// error is that of what comes after them.
+func readLines(br *bufio.Reader) (lines [][]byte, err error) {
+	line, err := br.ReadSlice('\n')
+	if err == bufio.ErrBufferFull { // a line of more than the buffer's size comes alone
+		head := bytes.Clone(line)
+		line, err = br.ReadBytes('\n')
+		line = append(head, line...)
+		if err == nil {
+			return [][]byte{line}, nil
+		}
+	}
+	switch {
+	case err == io.EOF && len(line) > 0:
+		return nil, fmt.Errorf("%w: its last line does not end", ErrTruncated)
+	case err != nil:
+		return nil, err
+	}
+	lines = append(lines, line)
+	for {
+		there, _ := br.Peek(br.Buffered())
+		end := bytes.IndexByte(there, '\n') + 1
+		if end == 0 {
+			return lines, nil
+		}
+		lines = append(lines, there[:end])
+		_, _ = br.Discard(end) // it is there
+	}
+}
+
+type decoded struct {
+	message Message
+	err     error
+}
+
+// decodeLines decodes lines, many of them side by side: reading JSON is what takes the time in a large stream.
+func decodeLines(lines [][]byte) []decoded {
+	out := make([]decoded, len(lines))
+	workers := min(runtime.GOMAXPROCS(0), 1+len(lines)/16)
+	var wg sync.WaitGroup
+	for first := range workers {
+		wg.Go(func() {
+			for i := first; i < len(lines); i += workers {
+				out[i].message, out[i].err = decodeLine(lines[i])
+			}
+		})
+	}
+	wg.Wait()
+	return out
 }
 
 // decodeLine decodes an object with exactly one key. Fields inside that are not known are skipped: they may come with
 // any version.
 func decodeLine(line []byte) (Message, error) {
 	var m Message
+	// Nearly all of a large stream are findings. What is wrong with one that is not simply that is found out below.
+	if value, ok := bytes.CutPrefix(line, []byte(`{"finding":`)); ok {
+		value, ok = bytes.CutSuffix(value, []byte("}\n"))
+		if ok && json.Unmarshal(value, &m.Finding) == nil && m.Finding != nil {
+			return m, nil
+		}
+		m.Finding = nil
+	}
 	dec := json.NewDecoder(bytes.NewReader(line))
 	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
 		return m, fmt.Errorf("%w: a line is not an object", ErrMalformed)

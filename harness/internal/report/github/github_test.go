@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"regexp"
@@ -13,10 +14,12 @@ import (
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
+var update = flag.Bool("update", false, "rewrite the goldens")
+
 func format(w io.Writer) result.Handler { return github.New(w) }
 
 func TestGolden(t *testing.T) {
-	reporttest.Golden(t, ".txt", format, func(t *testing.T, out string) { commands(t, out) })
+	reporttest.Golden(t, *update, ".txt", format, func(t *testing.T, out string) { commands(t, out) })
 }
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, format) }

@@ -2,6 +2,7 @@ package gotest_test
 
 import (
 	"encoding/json"
+	"flag"
 	"io"
 	"slices"
 	"strings"
@@ -12,10 +13,12 @@ import (
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
+var update = flag.Bool("update", false, "rewrite the goldens")
+
 func events(w io.Writer) result.Handler { return gotest.New(w) }
 
 func TestGolden(t *testing.T) {
-	reporttest.Golden(t, ".jsonl", events, func(t *testing.T, output string) { wellFormed(t, output) })
+	reporttest.Golden(t, *update, ".jsonl", events, func(t *testing.T, output string) { wellFormed(t, output) })
 }
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, events) }

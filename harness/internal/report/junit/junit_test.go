@@ -2,6 +2,7 @@ package junit_test
 
 import (
 	"encoding/xml"
+	"flag"
 	"io"
 	"os"
 	"os/exec"
@@ -14,9 +15,11 @@ import (
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
+var update = flag.Bool("update", false, "rewrite the goldens")
+
 func format(w io.Writer) result.Handler { return junit.New(w) }
 
-func TestGolden(t *testing.T) { reporttest.Golden(t, ".xml", format, valid) }
+func TestGolden(t *testing.T) { reporttest.Golden(t, *update, ".xml", format, valid) }
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, format) }
 

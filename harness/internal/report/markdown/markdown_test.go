@@ -1,6 +1,7 @@
 package markdown_test
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"regexp"
@@ -16,10 +17,12 @@ import (
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
+var update = flag.Bool("update", false, "rewrite the goldens")
+
 func format(w io.Writer) result.Handler { return markdown.New(w) }
 
 func TestGolden(t *testing.T) {
-	reporttest.Golden(t, ".md", format, func(t *testing.T, page string) { tags(t, page) })
+	reporttest.Golden(t, *update, ".md", format, func(t *testing.T, page string) { tags(t, page) })
 }
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, format) }

@@ -10,7 +10,7 @@ import (
 // log of a GitHub workflow.
 const Evil = "e\x1b]0;title\x07\x1b[31mvil\x00\x9b\u202e\u2028</script></pre><script>alert(1)</script><img src=x onerror=alert(2)>" +
 	"##[add-mask]owned]]>&amp;\"'--><!--|`````\n\n::error file=/etc/passwd,line=1::owned\n::add-mask::*\n## h1\n[x](javascript:alert(3))" +
-	"<details>\xff\xfe%0A%25,:\r\n{{.}}${7*7}"
+	"<details>\xff\xfe%0A%25,:\r\n{{.}}${7*7}\uFFFE\uFFFF"
 
 // Controls are the characters of Evil that no output may have: they make a terminal act, or are no text at all.
 var Controls = []string{"\x1b", "\x07", "\x00", "\x9b", "\u202e", "\u2028", "\r", "\xff"}

@@ -8,7 +8,7 @@ import (
 )
 
 // Many is a run with n new findings, from the first plan to the summary: as different as those of one code base are, with
-// three stacks of six to ten frames each, in ten packages, of four kinds, and a test for every ten.
+// three stacks of four to six frames each, in ten packages, of four kinds, and a test for every ten.
 func Many(n int) iter.Seq[result.Message] {
 	return func(yield func(result.Message) bool) {
 		kinds := []string{"InvalidRead", "InvalidWrite", "InvalidFree", "Leak_DefinitelyLost"}
@@ -38,7 +38,7 @@ func Many(n int) iter.Seq[result.Message] {
 			var stacks []result.Stack
 			for s, label := range []string{"", "Address 0x1234 is 0 bytes inside a block of size 8 free'd", "Block was alloc'd at"} {
 				frames := []result.Frame{{Function: "free", Object: "/usr/libexec/valgrind/vgpreload_memcheck-amd64-linux.so"}, own}
-				for depth := range 4 + 2*s {
+				for depth := range 2 + s {
 					frames = append(frames, frame(i, fmt.Sprintf("example.com/many/pkg%d.(*Type%d).caller%d", i%10, i%300, depth), 100+depth))
 				}
 				stacks = append(stacks, result.Stack{Label: label, Frames: frames})

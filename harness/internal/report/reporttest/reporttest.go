@@ -7,7 +7,6 @@ package reporttest
 import (
 	"bytes"
 	"embed"
-	"flag"
 	"io"
 	"io/fs"
 	"os"
@@ -19,8 +18,6 @@ import (
 
 	"github.com/cgogrind/cgogrind/harness/result"
 )
-
-var update = flag.Bool("update", false, "rewrite the goldens")
 
 //go:embed testdata
 var streams embed.FS
@@ -56,9 +53,9 @@ func Write(t testing.TB, msgs []result.Message, make func(io.Writer) result.Hand
 	return out.String()
 }
 
-// Golden compares what a format makes of each stream with testdata/STREAM+suffix in the format's folder, and hands it to
-// check.
-func Golden(t *testing.T, suffix string, make func(io.Writer) result.Handler, check func(t *testing.T, output string)) {
+// Golden compares what a format makes of each stream with testdata/STREAM+suffix in the format's folder, which it rewrites if
+// update is set, and hands it to check.
+func Golden(t *testing.T, update bool, suffix string, make func(io.Writer) result.Handler, check func(t *testing.T, output string)) {
 	t.Helper()
 	files, err := fs.Glob(streams, "testdata/*.jsonl")
 	if err != nil || len(files) == 0 {
@@ -69,7 +66,7 @@ func Golden(t *testing.T, suffix string, make func(io.Writer) result.Handler, ch
 		t.Run(name, func(t *testing.T) {
 			got := Write(t, Stream(t, name+".jsonl"), make)
 			golden := "testdata/" + name + suffix
-			if *update {
+			if update {
 				if err := os.WriteFile(golden, []byte(got), 0o666); err != nil {
 					t.Fatal(err)
 				}

@@ -356,6 +356,9 @@ func (h *Handler) stack(s result.Stack) stack {
 	for i := range s.Frames {
 		f := &s.Frames[i]
 		if l := h.location(f); l.PhysicalLocation != nil || l.LogicalLocations != nil {
+			if p := l.PhysicalLocation; p != nil && p.Region != nil {
+				p.Region.Snippet = nil // stacks are most of a large file
+			}
 			out.Frames[i].Location = &l
 		}
 		if f.Object != "" {

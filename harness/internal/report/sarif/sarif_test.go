@@ -2,6 +2,7 @@ package sarif_test
 
 import (
 	"encoding/json"
+	"flag"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -21,10 +22,12 @@ import (
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
+var update = flag.Bool("update", false, "rewrite the goldens")
+
 func format(w io.Writer) result.Handler { return sarif.New(w) }
 
 func TestGolden(t *testing.T) {
-	reporttest.Golden(t, ".sarif", format, func(t *testing.T, doc string) { valid(t, doc) })
+	reporttest.Golden(t, *update, ".sarif", format, func(t *testing.T, doc string) { valid(t, doc) })
 }
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, format) }

@@ -2,6 +2,7 @@ package text_test
 
 import (
 	"bytes"
+	"flag"
 	"io"
 	"strings"
 	"testing"
@@ -13,12 +14,14 @@ import (
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
+var update = flag.Bool("update", false, "rewrite the goldens")
+
 func plain(w io.Writer) result.Handler    { return text.New(w, text.Options{}) }
 func coloured(w io.Writer) result.Handler { return text.New(w, text.Options{Color: true}) }
 
 func TestGolden(t *testing.T) {
-	reporttest.Golden(t, ".txt", plain, nil)
-	reporttest.Golden(t, ".color.txt", coloured, nil)
+	reporttest.Golden(t, *update, ".txt", plain, nil)
+	reporttest.Golden(t, *update, ".color.txt", coloured, nil)
 }
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, plain) }
