@@ -50,7 +50,7 @@ func (e *DamageError) Error() string { return strings.Join(e.Problems, "\n") }
 func Read(ctx context.Context, inputs []Input, h result.Handler) error {
 	m := &merger{ctx: ctx, handler: h}
 	for i, in := range inputs {
-		next, stop := iter.Pull2(Messages(in))
+		next, stop := iter.Pull2(ahead(Messages(in)))
 		defer stop()
 		first, err, ok := next()
 		for ok && err == nil && first.Config == nil {
@@ -79,6 +79,45 @@ func Messages(in Input) iter.Seq2[result.Message, error] {
 		return readXML(in.Name, r)
 	}
 	return result.Decode(r)
+}
+
+// ahead reads on while what was read is being handled.
+func ahead(messages iter.Seq2[result.Message, error]) iter.Seq2[result.Message, error] {
+	const batch = 64
+	type item struct {
+		message result.Message
+		err     error
+	}
+	return func(yield func(result.Message, error) bool) {
+		batches, stop := make(chan []item, 4), make(chan struct{})
+		defer close(stop)
+		go func() {
+			defer close(batches)
+			var items []item
+			send := func() bool {
+				select {
+				case batches <- items:
+					items = nil
+					return true
+				case <-stop:
+					return false
+				}
+			}
+			for m, err := range messages {
+				if items = append(items, item{m, err}); len(items) == batch && !send() {
+					return
+				}
+			}
+			send()
+		}()
+		for items := range batches {
+			for _, i := range items {
+				if !yield(i.message, i.err) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // isXML says whether the first byte that is not white space begins an element.
