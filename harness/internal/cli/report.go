@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -64,6 +65,9 @@ func (a *app) report(ctx context.Context, f reportFlags, files []string) error {
 	if len(files) == 0 {
 		return usagef("report: which files? cgogrind test --stream FILE writes one")
 	}
+	// Reading makes much garbage: collect it seldom, as long as there is little memory in use.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(384 << 20))
 	f.outputs.saved = true
 	isText := f.outputs.format == "text" && !f.outputs.json
 	outs, err := a.open(f.outputs, false)

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,10 +31,8 @@ var moduleCache = regexp.MustCompile(`^.*/pkg/mod/(.*@.*)$`)
 
 // File makes a path readable: relative to the working directory, to the module cache, or to GOROOT.
 func (p Places) File(file string) string {
-	if p.Dir != "" {
-		if rel, err := filepath.Rel(p.Dir, file); err == nil && filepath.IsLocal(rel) {
-			return rel
-		}
+	if rel, ok := Within(p.Dir, file); ok {
+		return rel
 	}
 	if p.GOROOT != "" {
 		if rest, ok := strings.CutPrefix(file, p.GOROOT+"/"); ok {
@@ -46,11 +45,26 @@ func (p Places) File(file string) string {
 	return file
 }
 
+// Within returns a file's path below a folder, if it is there.
+func Within(dir, file string) (rel string, ok bool) {
+	if dir == "" {
+		return "", false
+	}
+	if n := len(dir); len(file) > n+1 && file[n] == '/' && file[:n] == dir { // nearly always, and much faster
+		if rel = file[n+1:]; rel[0] != '/' && !strings.Contains(rel, "..") && !strings.Contains(rel, "//") &&
+			!strings.Contains(rel, "/./") {
+			return rel, true
+		}
+	}
+	rel, err := filepath.Rel(dir, file)
+	return rel, err == nil && filepath.IsLocal(rel)
+}
+
 // Location is a frame's file and line, or the object that holds it, cleaned.
 func (p Places) Location(f *result.Frame) string {
 	switch {
 	case f.File != "" && f.Line > 0:
-		return fmt.Sprintf("%s:%d", p.File(Line(f.File)), f.Line)
+		return p.File(Line(f.File)) + ":" + strconv.Itoa(f.Line)
 	case f.File != "":
 		return p.File(Line(f.File))
 	case f.Object != "" && f.Function == "":

@@ -2,6 +2,7 @@ package saved
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -284,7 +285,7 @@ func (x *xmlReport) end() []result.Message {
 		msgs = append(msgs, result.Message{Finding: f})
 	}
 	for _, m := range msgs {
-		_ = tally.Handle(nil, m) // it fails for a summary only
+		_ = tally.Handle(context.Background(), m) // it fails for a summary only
 	}
 	sum := tally.Summary()
 	sum.ElapsedS = x.elapsed

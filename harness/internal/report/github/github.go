@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -118,7 +117,7 @@ func verdict(v result.Verdict) string {
 
 // path is a file as GitHub wants it: relative to the repository if it is in it.
 func (h *Handler) path(file string) string {
-	if rel, err := filepath.Rel(h.root, file); h.root != "" && err == nil && filepath.IsLocal(rel) {
+	if rel, ok := report.Within(h.root, file); ok {
 		return rel
 	}
 	return file

@@ -1,6 +1,7 @@
 package reporttest
 
 import (
+	"context"
 	"fmt"
 	"iter"
 
@@ -15,7 +16,7 @@ func Many(n int) iter.Seq[result.Message] {
 		var tally result.Tally
 		emit := func(m result.Message) bool {
 			if m.Summary == nil {
-				_ = tally.Handle(nil, m) // it fails for a summary only
+				_ = tally.Handle(context.Background(), m) // it fails for a summary only
 			}
 			return yield(m)
 		}

@@ -342,7 +342,7 @@ func (h *Handler) artifact(file string) artifactLocation {
 	if !filepath.IsAbs(file) {
 		return artifactLocation{URI: (&url.URL{Path: file}).String()}
 	}
-	if rel, err := filepath.Rel(h.root(), file); h.root() != "" && err == nil && filepath.IsLocal(rel) {
+	if rel, ok := report.Within(h.root(), file); ok {
 		return artifactLocation{URI: (&url.URL{Path: rel}).String(), URIBaseID: baseID}
 	}
 	return artifactLocation{URI: (&url.URL{Scheme: "file", Path: file}).String()}
