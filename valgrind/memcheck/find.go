@@ -146,3 +146,6 @@ func (h *head) Write(p []byte) (int, error) {
 	*h = append(*h, p[:min(len(p), limit-len(*h))]...)
 	return len(p), nil
 }
+
+// vgdb is the program that comes with valgrind and talks to its gdb server.
+func (v *Valgrind) vgdb() string { return filepath.Join(filepath.Dir(v.Path), "vgdb") }

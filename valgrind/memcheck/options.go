@@ -39,6 +39,10 @@ type Options struct {
 	// killed.
 	Vgdb Vgdb
 
+	// VgdbPrefix is the beginning of the names of the pipes to the gdb server, an absolute path; one in the temporary
+	// folder when empty.
+	VgdbPrefix string
+
 	// Suppressions are suppression files, beside valgrind's own.
 	Suppressions []string
 
@@ -167,6 +171,10 @@ func (o Options) Args() ([]string, error) {
 		args = append(args, "--vgdb="+string(VgdbNo))
 	default:
 		return nil, &OptionError{"--vgdb=" + string(o.Vgdb), "must be no, yes or full"}
+	}
+
+	if o.VgdbPrefix != "" {
+		args = append(args, "--vgdb-prefix="+strings.ReplaceAll(o.VgdbPrefix, "%", "%%"))
 	}
 
 	for _, file := range o.Suppressions {

@@ -105,9 +105,12 @@ type Orphan struct {
 
 // Process is a program that runs under memcheck.
 type Process struct {
-	pid    int
-	report string
-	done   chan struct{} // closed when result and err are set
+	pid     int
+	report  string
+	vgdb    []string // the command that reaches its gdb server
+	tooLong chan struct{}
+	expire  sync.Once
+	done    chan struct{} // closed when result and err are set
 	result *Result
 	err    error
 }
@@ -117,6 +120,14 @@ func (p *Process) PID() int { return p.pid }
 
 // ReportFile returns the path of the process's own report. Memcheck creates it as it starts.
 func (p *Process) ReportFile() string { return p.report }
+
+// TimeOut ends the process as Command.Timeout does.
+func (p *Process) TimeOut() { p.expire.Do(func() { close(p.tooLong) }) }
+
+// MonitorCommand returns the command line that gives a command to the process's gdb server and prints its answer:
+// https://valgrind.org/docs/manual/manual-core-adv.html#manual-core-adv.valgrind-monitor-commands. The gdb server must
+// have been asked for with Options.Vgdb.
+func (p *Process) MonitorCommand(command ...string) []string { return slices.Concat(p.vgdb, command) }
 
 // Wait returns when the process and all that it left in its process group are gone and their output has been read. The
 // result is never nil; an error says that a writer failed or that something could not be found out. Wait may be called
@@ -175,7 +186,7 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 		return nil, fmt.Errorf("preparing memcheck: %w", err)
 	}
 
-	p := &Process{done: make(chan struct{})}
+	p := &Process{done: make(chan struct{}), tooLong: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		// Linux sends the death signal when the thread that forked ends, not the process: this one must live as long as
@@ -191,9 +202,13 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 		out.copy()
 		p.pid = cmd.Process.Pid
 		p.report = pat.file(p.pid)
+		p.vgdb = []string{c.Valgrind.vgdb(), fmt.Sprintf("--pid=%d", p.pid)}
+		if c.Options.VgdbPrefix != "" {
+			p.vgdb = append(p.vgdb, "--vgdb-prefix="+c.Options.VgdbPrefix)
+		}
 		started <- nil
 		s := supervisor{cmd: cmd, group: p.pid, grace: grace}
-		p.result, p.err = s.supervise(ctx, c.Timeout, c.QuitOnTimeout)
+		p.result, p.err = s.supervise(ctx, c.Timeout, p.tooLong, c.QuitOnTimeout)
 		p.result.Args = command
 		p.result.Elapsed = time.Since(begin)
 		p.err = errors.Join(p.err, out.finish(p.result, grace))
@@ -244,7 +259,8 @@ type supervisor struct {
 	grace time.Duration
 }
 
-func (s *supervisor) supervise(ctx context.Context, timeout time.Duration, quit bool) (*Result, error) {
+func (s *supervisor) supervise(ctx context.Context, timeout time.Duration, expired <-chan struct{}, quit bool) (
+	*Result, error) {
 	r := &Result{PID: s.group, Ending: Exited}
 	var errs []error
 
@@ -263,6 +279,9 @@ func (s *supervisor) supervise(ctx context.Context, timeout time.Duration, quit 
 		r.Ending = Canceled
 		errs = append(errs, s.end(ended, false))
 	case <-tooLong:
+		r.Ending = TimedOut
+		errs = append(errs, s.end(ended, quit))
+	case <-expired:
 		r.Ending = TimedOut
 		errs = append(errs, s.end(ended, quit))
 	}
