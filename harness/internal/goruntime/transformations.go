@@ -260,6 +260,15 @@ var transformations = []transformation{
 		},
 	},
 	{
+		Name: "fatal signals",
+		Why:  "Go prints its goroutines and exits: where in C code the signal struck, nobody learns.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/signal_unix.go", func(g *goFile) {
+				g.fn("sighandler").stmt("exit(2)").before("if valgrindenabled && cgogrindFatal(sig, c) { return }")
+			})
+		},
+	},
+	{
 		Name: "collection stress",
 		Why:  "C code that keeps a Go pointer past its call is caught only if the collector happens to run in between.",
 		apply: func(t *tree) error {
