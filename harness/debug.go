@@ -3,10 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/cgogrind/cgogrind/harness/internal/build"
@@ -31,25 +28,21 @@ type Stop struct {
 }
 
 // serve lets gdb attach, if somebody wants that. The server's pipes have names that begin with files.
-func (r *run) serve(opts *memcheck.Options, files string) {
+func (r *run) serve(opts *memcheck.Options) {
 	if r.cfg.OnError != nil {
-		opts.Vgdb = memcheck.VgdbYes
-		opts.Extra = append(opts.Extra, "--vgdb-error=1", "--vgdb-prefix="+files+".vgdb")
+		opts.Extra = append(opts.Extra, "--vgdb-error=1")
 	}
 }
 
 // stop tells of an error at which the program stopped. Leaks are reported by a program that has ended.
-func (r *run) stop(ctx context.Context, pid int, p build.Package, files string, proc *judge.Process, ev valgrind.Event) {
+func (r *run) stop(ctx context.Context, running *memcheck.Process, p build.Package, proc *judge.Process,
+	ev valgrind.Event) {
 	e, ok := ev.(*valgrind.Error)
 	if r.cfg.OnError == nil || !ok || strings.HasPrefix(string(e.Kind), "Leak_") {
 		return
 	}
-	vgdb := filepath.Join(filepath.Dir(r.valgrind.Path), "vgdb")
-	if _, err := os.Stat(vgdb); err != nil {
-		vgdb = "vgdb"
-	}
 	r.cfg.OnError(ctx, Stop{
-		PID: pid, Vgdb: []string{vgdb, "--vgdb-prefix=" + files + ".vgdb", "--pid=" + strconv.Itoa(pid)},
+		PID: running.PID(), Vgdb: running.MonitorCommand(),
 		Binary: p.Binary, GOROOT: r.built.GOROOT, Error: e, Fingerprint: proc.Fingerprint(e),
 	})
 }

@@ -16,6 +16,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,14 +26,19 @@ import (
 	"github.com/cgogrind/cgogrind/harness/internal/artifact"
 	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
-	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
 
-// DefaultTimeout is how long the tests of a package may take: more than go test's ten minutes, as memcheck makes a
-// program 10 to 50 times slower.
-const DefaultTimeout = 30 * time.Minute
+// TimeoutFactor is how many times as long as go test's a time limit is under memcheck, which makes a program 10 to 50
+// times slower.
+const TimeoutFactor = 10
+
+// Time limits of a package's tests and of one test, before TimeoutFactor.
+const (
+	DefaultTimeout     = 10 * time.Minute
+	DefaultTestTimeout = time.Minute
+)
 
 // Config says what to run and how.
 type Config struct {
@@ -45,8 +52,31 @@ type Config struct {
 	Run, Skip string
 	// TestFlags are further flags of the test binaries, as they are: -test.short, -ginkgo.focus=….
 	TestFlags []string
-	// Timeout is how long the tests of a package may take; DefaultTimeout if 0, no limit if negative.
-	Timeout time.Duration
+	// Timeout is how long the tests of a package may take, and TestTimeout one test, without its subtests and the time
+	// that it waits in t.Parallel. Both are given as for go test: under memcheck it is TimeoutFactor times as long. The
+	// defaults if 0, no limit if negative.
+	Timeout, TestTimeout time.Duration
+
+	// Processes is how many processes run at a time; the number of CPUs if 0.
+	Processes int
+	// Split is how many processes share the tests of a package; one if 0. Isolate runs each top-level test in a process
+	// of its own.
+	Split   int
+	Isolate bool
+	// Shard chooses a part of the tests, by their names; all if nil.
+	Shard *result.Shard
+	// Budget is how long the run may begin further tests; 0 for no limit. Slow tests, as far as their times are known
+	// from former runs, come last.
+	Budget time.Duration
+	// FailFast begins no test of a process after one that failed, because of memory findings too.
+	FailFast bool
+	// CgoOnly leaves out packages without C code in them and in what they import.
+	CgoOnly bool
+
+	// LeakCheck says when leaks are looked for; LeakTest if empty. LeakKinds are the kinds that are findings, as
+	// memcheck names them; definite if empty.
+	LeakCheck LeakCheck
+	LeakKinds []memcheck.LeakKind
 
 	// GCStress makes the garbage collector run after every so many calls to C, so that C code that keeps a Go pointer
 	// past its call is caught every time; 0 leaves it alone.
@@ -83,6 +113,18 @@ type Config struct {
 	Notes   io.Writer // notes for people, a line each: slow steps, packages without tests; none if nil
 }
 
+// LeakCheck says when memcheck looks for leaks.
+type LeakCheck string
+
+// The leak checks. What is a leak is decided at the end of each process. LeakTest looks after each test, too, as long as
+// that takes no more than a tenth of the time, so that a leak whose stack does not tell its test, one of a thread that C
+// made, belongs to the test in which it appeared. With LeakPackage such a leak belongs to no test.
+const (
+	LeakTest    LeakCheck = "test"
+	LeakPackage LeakCheck = "package"
+	LeakOff     LeakCheck = "off"
+)
+
 // ErrNoPackages is the error of a run whose patterns match nothing.
 var ErrNoPackages = errors.New("no packages match")
 
@@ -107,8 +149,11 @@ func newRun(cfg Config, h result.Handler) (*run, error) {
 	if cfg.Notes == nil {
 		cfg.Notes = io.Discard
 	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = DefaultTimeout
+	if cfg.Processes == 0 {
+		cfg.Processes = runtime.NumCPU()
+	}
+	if cfg.LeakCheck == "" {
+		cfg.LeakCheck = LeakTest
 	}
 	if cfg.Runtime == "" {
 		cfg.Runtime = result.Instrumented
@@ -154,6 +199,9 @@ type run struct {
 
 	allocators allocator.Inspector
 	malloc     []string // the allocators of the programs
+	times      *times
+	slots      chan struct{} // one for each process that runs
+	deadline   time.Time     // of the budget; zero for none
 
 	mu       sync.Mutex // emit is called while tests print
 	tally    result.Tally
@@ -177,7 +225,8 @@ func (r *run) begin(ctx context.Context) (context.Context, context.CancelFunc) {
 	r.emit(result.Message{Config: &result.Config{
 		RunID: hex.EncodeToString(id), Tool: r.cfg.Tool, ProtocolVersion: result.ProtocolVersion,
 		Go: r.built.GoVersion, GOROOT: r.built.GOROOT, Valgrind: r.valgrind.Version.String(), Runtime: r.cfg.Runtime,
-		Allocator: strings.Join(r.malloc, "; "), Command: r.cfg.Command, Dir: r.cfg.Dir,
+		Allocator: strings.Join(r.malloc, "; "), Shard: r.cfg.Shard, Command: r.cfg.Command, Dir: r.cfg.Dir,
+		Root: repositoryRoot(r.cfg.Dir), Started: r.start, RunKey: r.runKey(),
 	}})
 	return runCtx, cancel
 }
@@ -186,28 +235,11 @@ func (r *run) begin(ctx context.Context) (context.Context, context.CancelFunc) {
 func (r *run) runPackages(ctx context.Context) (result.ExitCode, error) {
 	runCtx, cancel := r.begin(ctx)
 	defer cancel()
-	var named []judge.Named
-	for _, p := range r.built.Packages {
-		named = append(named, judge.Named{ImportPath: p.ImportPath, Dir: p.Sources()})
+	if err := r.runAll(runCtx); err != nil {
+		return result.ExitInconclusive, err
 	}
-	for i, p := range r.built.Packages {
-		switch {
-		case p.Binary == "":
-			fmt.Fprintf(r.cfg.Notes, "%s: no test files\n", p.ImportPath)
-			continue
-		case runCtx.Err() != nil:
-			r.emit(result.Message{Test: &result.Test{
-				Package: p.ImportPath, Name: result.Setup, Verdict: result.Inconclusive,
-				Reason: interrupted + " before its tests began",
-			}})
-			continue
-		case !p.HasCgo:
-			fmt.Fprintf(r.cfg.Notes, "%s: neither it nor what it imports uses cgo, so memcheck can find little here\n",
-				p.ImportPath)
-		}
-		if err := r.runPackage(runCtx, i, p, named); err != nil {
-			return result.ExitInconclusive, err
-		}
+	if err := r.times.save(); err != nil {
+		fmt.Fprintln(r.cfg.Notes, err) // the next run does without
 	}
 	return r.summarize()
 }
@@ -224,8 +256,6 @@ func (r *run) summarize() (result.ExitCode, error) {
 	return r.tally.ExitCode(), nil
 }
 
-const interrupted = "the run was interrupted"
-
 // prepare does everything that can fail for somebody else's fault before the first message.
 func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
 	if code, err := r.setUp(ctx); err != nil {
@@ -234,6 +264,9 @@ func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
 	var err error
 	if r.built, err = build.Build(ctx, r.buildConfig()); err != nil {
 		return buildCode(ctx, err), err
+	}
+	if r.cfg.CgoOnly {
+		r.built.Packages = slices.DeleteFunc(r.built.Packages, func(p build.Package) bool { return !p.HasCgo })
 	}
 	if len(r.built.Packages) == 0 {
 		patterns := strings.Join(r.cfg.Patterns, " ")
@@ -260,6 +293,7 @@ func (r *run) setUp(ctx context.Context) (result.ExitCode, error) {
 	if r.supps, err = newSuppressed(r.work.path, r.cfg.Suppressions); err != nil {
 		return result.ExitUsage, err
 	}
+	r.times = readTimes(filepath.Join(cacheDir(r.work.path), "times.json"))
 	for _, text := range r.supps.expired(r.start) {
 		fmt.Fprintln(r.cfg.Notes, text)
 	}
@@ -315,19 +349,21 @@ func buildCode(ctx context.Context, err error) result.ExitCode {
 	return result.ExitUsage
 }
 
-// emit hands a message to the tally and the handler, one at a time. The first error ends the run.
-func (r *run) emit(m result.Message) {
+// emit hands messages to the tally and the handler, those of one call together. The first error ends the run.
+func (r *run) emit(messages ...result.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.emitErr != nil {
-		return
-	}
-	err := r.tally.Handle(context.Background(), m)
-	if err == nil {
-		err = r.handler.Handle(context.Background(), m)
-	}
-	if err != nil {
-		r.emitErr = err
-		r.stopEmit()
+	for _, m := range messages {
+		if r.emitErr != nil {
+			return
+		}
+		err := r.tally.Handle(context.Background(), m)
+		if err == nil {
+			err = r.handler.Handle(context.Background(), m)
+		}
+		if err != nil {
+			r.emitErr = err
+			r.stopEmit()
+		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 func TestTestArgs(t *testing.T) {
 	r := &run{cfg: Config{Run: "A|B/c", Skip: "X", Timeout: time.Minute, TestFlags: []string{"-test.short", "-ginkgo.v"}}}
-	base := []string{"-test.v=test2json", "-test.paniconexit0", "-test.timeout=1m0s", "-test.run=A|B/c"}
+	base := []string{"-test.v=test2json", "-test.paniconexit0", "-test.timeout=11m0s", "-test.run=A|B/c"}
 	for _, c := range []struct {
 		name    string
 		without done
@@ -43,7 +43,7 @@ func TestAloneArgs(t *testing.T) {
 	r := &run{cfg: Config{Run: "A|B/c", Skip: "X", TestFlags: []string{"-test.short", "-ginkgo.focus=y",
 		"--ginkgo.focus", "z", "-test.count=3", "-test.run", "A", "-test.parallel=2", "--", "test.run"}}}
 	got := r.aloneArgs(&judge.Alone{Test: "reads", Run: "^TestSuite$", Focus: "^My suite reads$"})
-	want := []string{"-test.v=test2json", "-test.paniconexit0", "-test.run=^TestSuite$", "-ginkgo.focus=^My suite reads$",
+	want := []string{"-test.v=test2json", "-test.paniconexit0", "-test.timeout=1h41m0s", "-test.run=^TestSuite$", "-ginkgo.focus=^My suite reads$",
 		"-test.short", "-test.parallel=2", "--", "test.run"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -2,13 +2,15 @@ package harness
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,68 +30,6 @@ const goDebug = "cpu.aes=off,asyncpreemptoff=1"
 // costs nothing.
 const exactCalls = "--vex-guest-chase=no"
 
-// runPackage runs a package's tests, in further processes those that a process took down with it.
-func (r *run) runPackage(ctx context.Context, index int, p build.Package, named []judge.Named) error {
-	token := make([]byte, 16)
-	rand.Read(token) // never fails
-	binary, err := filepath.EvalSymlinks(p.Binary)
-	if err != nil {
-		return fmt.Errorf("running %s: %w", p.ImportPath, err)
-	}
-	cfg := judge.Config{
-		ImportPath: p.ImportPath, Dir: p.Sources(), ModulePath: p.ModulePath, ModuleDir: p.ModuleDir, Named: named,
-		GOROOT: r.built.GOROOT, Binary: binary, Token: hex.EncodeToString(token), AllFrames: r.cfg.AllFrames,
-		Repro: r.repro(), Dispose: r.cfg.Dispose,
-	}
-	j := judge.New(cfg, r.emit)
-	var begun done
-	for n := 0; ; n++ {
-		r.note("%s: running", p.ImportPath)
-		files := filepath.Join(r.work.path, fmt.Sprintf("%03d.%d", index, n))
-		proc, o, err := r.runProcess(ctx, p, j.Process, cfg.Token, files, r.testArgs(begun))
-		if err != nil {
-			return fmt.Errorf("running %s: %w", p.ImportPath, err)
-		}
-		for i, a := range proc.Alone(o) {
-			if ctx.Err() != nil {
-				break
-			}
-			r.note("%s: running %s alone, to name an error that memcheck only counted", p.ImportPath, a.Test)
-			alone, o, err := r.runProcess(ctx, p, func(command []string) *judge.Process { return a.Process(j, command) },
-				cfg.Token, fmt.Sprintf("%s.alone%d", files, i), r.aloneArgs(a))
-			if err != nil {
-				return fmt.Errorf("running %s of %s alone: %w", a.Test, p.ImportPath, err)
-			}
-			a.Finish(proc, alone, o)
-		}
-		remaining := proc.Finish(o)
-		if len(remaining) == 0 {
-			break
-		}
-		if ctx.Err() != nil || !proc.Began() || o.Complaint != "" {
-			reason := "the process ended before it could run"
-			if o.Stopped != "" {
-				reason = o.Stopped + " before it could run"
-			}
-			j.Lost(remaining, reason)
-			break
-		}
-		for _, name := range proc.Planned() {
-			if !slices.Contains(remaining, name) {
-				begun.tests = append(begun.tests, name)
-			}
-		}
-		if specs := proc.BegunSpecs(); specs != "" {
-			begun.specs = append(begun.specs, "-ginkgo.skip="+specs)
-		}
-		r.note("%s: %d of its tests had not run when the process went down: running them in a fresh one",
-			p.ImportPath, len(remaining))
-	}
-	j.Finish()
-	r.supps.count(j.Suppressed())
-	return nil
-}
-
 // done is what former processes of a package have dealt with.
 type done struct {
 	tests []string // top-level tests
@@ -100,36 +40,71 @@ func (r *run) note(format string, args ...any) {
 	r.emit(result.Message{Progress: &result.Progress{Text: fmt.Sprintf(format, args...)}})
 }
 
-// runProcess runs the package's test binary and hands everything to the judge that newProcess makes for the command.
-func (r *run) runProcess(ctx context.Context, p build.Package, newProcess func(command []string) *judge.Process,
-	token, files string, args []string) (*judge.Process, judge.Outcome, error) {
-	supps, err := r.supps.file(p.Binary)
+// runNatively runs a test without memcheck and says whether it passes.
+func (p *packageRun) runNatively(ctx context.Context, a *judge.Alone) (bool, error) {
+	_, release := p.next()
+	defer release()
+	if limit := p.testLimit(); limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	cmd := exec.CommandContext(ctx, p.pkg.Binary, p.aloneArgs(a)...)
+	cmd.Dir, cmd.Env = p.pkg.Dir, p.testEnv(p.pkg, "")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) && ctx.Err() == nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return false, err
+	}
+	return err == nil, nil
+}
+
+// process is one process to run under memcheck.
+type process struct {
+	newJudge func(command []string) *judge.Process
+	part     selection
+	args     []string
+}
+
+// runProcess runs the package's test binary and hands everything to a judge. It waits for a slot.
+func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process, judge.Outcome, error) {
+	files, release := p.next()
+	defer release()
+	if err := c.part.write(files + ".select"); err != nil {
+		return nil, judge.Outcome{}, err
+	}
+	supps, err := p.supps.file(p.pkg.Binary)
 	if err != nil {
 		return nil, judge.Outcome{}, err
 	}
 	opts := memcheck.Options{
 		XMLFile: files + ".%p.xml", TrackOrigins: true, Suppressions: []string{supps}, Extra: []string{exactCalls},
-		TraceChildren: r.cfg.TraceChildren,
+		TraceChildren: p.cfg.TraceChildren,
+		ShowLeakKinds: p.cfg.LeakKinds, Vgdb: memcheck.VgdbYes, VgdbPrefix: files + ".vgdb",
 	}
-	r.serve(&opts, files)
+	if p.cfg.LeakCheck == LeakOff {
+		opts.LeakCheck = memcheck.LeakNo
+	}
+	p.serve(&opts)
 	optArgs, err := opts.Args()
 	if err != nil {
 		return nil, judge.Outcome{}, err
 	}
-	command := slices.Concat([]string{r.valgrind.Path}, optArgs, []string{p.Binary}, args)
-	proc := newProcess(command)
-	if r.cfg.Verbose {
+	command := slices.Concat([]string{p.valgrind.Path}, optArgs, []string{p.pkg.Binary}, c.args)
+	proc := c.newJudge(command)
+	if p.cfg.Verbose {
 		proc.Output().Line = func(line string) {
-			r.emit(result.Message{Progress: &result.Progress{Package: p.ImportPath, Text: line}})
+			p.emit(result.Message{Progress: &result.Progress{Package: p.pkg.ImportPath, Text: line}})
 		}
 	}
-	limit := time.Duration(0)
-	if r.cfg.Timeout > 0 {
-		limit = r.cfg.Timeout + timeoutGrace
-	}
+	killsBefore := oomKills()
 	running, err := memcheck.Start(ctx, memcheck.Command{
-		Valgrind: r.valgrind, Options: opts, Program: p.Binary, Args: args, Dir: p.Dir, Env: r.testEnv(p, token),
-		Stdout: proc.Output(), Stderr: proc.Output(), Timeout: limit,
+		Valgrind: p.valgrind, Options: opts, Program: p.pkg.Binary, Args: c.args, Dir: p.pkg.Dir,
+		Env:    set(p.testEnv(p.pkg, p.token), "CGOGRIND_SELECT", files+".select"),
+		Stdout: proc.Output(), Stderr: proc.Output(), QuitOnTimeout: true,
 	})
 	if err != nil {
 		return nil, judge.Outcome{}, err
@@ -141,27 +116,41 @@ func (r *run) runProcess(ctx context.Context, p build.Package, newProcess func(c
 		defer close(ended)
 		res, waitErr = running.Wait()
 	}()
+	w := &watch{packageRun: p, proc: proc, running: running}
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		w.until(ended)
+	}()
 	report := valgrind.Follow(context.WithoutCancel(ctx), running.ReportFile(), ended)
 	for ev, err := range valgrind.Read(report) {
+		p.judging.Lock()
 		proc.Event(ev, err)
-		r.stop(ctx, running.PID(), p, files, proc, ev)
+		p.stop(ctx, running, p.pkg, proc, ev)
+		p.judging.Unlock()
 	}
 	_ = report.Close() // it was read to its end, or to where it is damaged
 	<-ended
+	<-watched
 	if waitErr != nil {
 		return nil, judge.Outcome{}, waitErr
 	}
-	if err := r.saveProcess(ctx, p, command, token, res); err != nil {
+	if err := p.saveProcess(ctx, p.pkg, command, p.token, res); err != nil {
 		return nil, judge.Outcome{}, err
 	}
-	r.judgeChildren(proc.Children(), res)
-	return proc, r.outcome(res), nil
+	p.judging.Lock()
+	p.judgeChildren(proc.Children(), res)
+	p.judging.Unlock()
+	o := p.outcome(res)
+	o.Stacks = w.stacks
+	if res.Ending == memcheck.TimedOut {
+		o.Stopped = w.reason
+	}
+	o.OutOfMemory = o.Signal == "SIGKILL" && oomKills() > killsBefore
+	return proc, o, nil
 }
 
-// timeoutGrace is what a test binary gets beyond its own -test.timeout to print its goroutines and memcheck to look for
-// leaks.
-const timeoutGrace = time.Minute
-
+// outcome is how a process ended, for the judge.
 func (r *run) outcome(res *memcheck.Result) judge.Outcome {
 	o := judge.Outcome{ExitCode: res.ExitCode}
 	if res.Signal != 0 {
@@ -169,15 +158,50 @@ func (r *run) outcome(res *memcheck.Result) judge.Outcome {
 	}
 	switch res.Ending {
 	case memcheck.TimedOut:
-		o.Stopped = fmt.Sprintf("the tests took longer than %s", r.cfg.Timeout)
+		o.Stopped = "it took too long"
 	case memcheck.Canceled:
-		o.Stopped = interrupted
+		o.Stopped, o.Canceled = interrupted, true
 	}
 	if len(res.Complaints) > 0 {
 		o.Complaint = res.Complaints[0].Text
 	}
 	return o
 }
+
+// next waits for a slot and names the files of the process that takes it.
+func (p *packageRun) next() (files string, release func()) {
+	p.judging.Lock()
+	taken := p.first
+	p.first = false
+	n := p.reports
+	p.reports++
+	p.judging.Unlock()
+	if !taken {
+		p.slots <- struct{}{}
+	}
+	return filepath.Join(p.work.path, fmt.Sprintf("%03d.%d", p.index, n)), func() { <-p.slots }
+}
+
+// oomKills is how many processes the kernel has killed for want of memory, as far as this one can see.
+func oomKills() int {
+	data, err := os.ReadFile("/proc/vmstat")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			kills, err := strconv.Atoi(strings.TrimSpace(n))
+			if err == nil {
+				return kills
+			}
+		}
+	}
+	return 0
+}
+
+// timeoutGrace is what a test binary's own -test.timeout, which tells tests how long they have, exceeds ours by: ours
+// says more about what hangs.
+const timeoutGrace = time.Minute
 
 // testArgs are the flags of a test binary that runs what is not done yet. Go's own timeout comes first, as it says
 // which tests were running.
@@ -201,8 +225,11 @@ func (r *run) testArgs(without done) []string {
 
 func (r *run) commonArgs() []string {
 	args := []string{"-test.v=test2json", "-test.paniconexit0"}
-	if r.cfg.Timeout > 0 {
-		args = append(args, "-test.timeout="+r.cfg.Timeout.String())
+	if r.cfg.FailFast {
+		args = append(args, "-test.failfast")
+	}
+	if limit := r.packageLimit(); limit > 0 {
+		args = append(args, "-test.timeout="+(limit+timeoutGrace).String())
 	}
 	return args
 }
@@ -214,6 +241,15 @@ func (r *run) aloneArgs(a *judge.Alone) []string {
 		args = append(args, "-ginkgo.focus="+a.Focus)
 	}
 	return append(args, withoutFlags(r.cfg.TestFlags, "test.run", "test.count", "ginkgo.focus")...)
+}
+
+// selectionArgs are the flags of a test binary that runs some tests again.
+func (r *run) selectionArgs(u judge.Selection) []string {
+	args := append(r.commonArgs(), "-test.run="+u.Run())
+	if focus := u.Focus(); focus != "" {
+		args = append(args, "-ginkgo.focus="+focus)
+	}
+	return append(args, withoutFlags(r.cfg.TestFlags, "test.run", "ginkgo.focus")...)
 }
 
 // withoutFlags leaves out flags that have a value.

@@ -188,7 +188,7 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 	rand.Read(token) // never fails
 	cfg := s.judge
 	cfg.Binary, cfg.Token, cfg.AllFrames, cfg.Dispose = binary, hex.EncodeToString(token), r.cfg.AllFrames, r.cfg.Dispose
-	j := judge.New(cfg, r.emit)
+	j := judge.New(cfg, func(m result.Message) { r.emit(m) })
 
 	var supps []string
 	if shebang(s.path) == "" {

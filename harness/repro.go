@@ -8,6 +8,7 @@ import (
 
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
 
 // reproVariables are environment variables that have a part in what is built or found.
@@ -60,6 +61,13 @@ func (r *run) repro() judge.Repro {
 	}
 	if r.cfg.CgoCheck2 {
 		p.Flags = append(p.Flags, "--cgocheck2")
+	}
+	if kinds := r.cfg.LeakKinds; len(kinds) > 0 && !slices.Equal(kinds, []memcheck.LeakKind{memcheck.LeakDefinite}) {
+		names := make([]string, len(kinds))
+		for i, k := range kinds {
+			names[i] = string(k)
+		}
+		p.Flags = append(p.Flags, "--leak-kinds="+strings.Join(names, ","))
 	}
 	if r.cfg.TraceChildren {
 		p.Flags = append(p.Flags, "--trace-children")

@@ -30,6 +30,7 @@ var ErrContradiction = errors.New("the summary contradicts the stream")
 type Tally struct {
 	counts  Summary
 	summary *Summary
+	shard   bool              // a part of the tests, which may be none
 	planned map[testName]bool // whether the test has a verdict
 }
 
@@ -42,6 +43,8 @@ func (t *Tally) Handle(_ context.Context, m Message) error {
 		t.planned = make(map[testName]bool)
 	}
 	switch {
+	case m.Config != nil:
+		t.shard = m.Config.Shard != nil
 	case m.Plan != nil:
 		for _, name := range m.Plan.Tests {
 			if key := (testName{m.Plan.Package, name}); !t.planned[key] {
@@ -102,7 +105,7 @@ func (t *Tally) ExitCode() ExitCode {
 	switch {
 	case c.New > 0:
 		return ExitFindings
-	case t.summary == nil, c.Inconclusive > 0, t.Lost() > 0, c.Passed+c.Failed+c.Skipped == 0:
+	case t.summary == nil, c.Inconclusive > 0, t.Lost() > 0, c.Passed+c.Failed+c.Skipped == 0 && !t.shard:
 		return ExitInconclusive
 	case c.Failed > 0:
 		return ExitFail

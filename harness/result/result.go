@@ -108,8 +108,12 @@ const (
 	ByIdentity Attribution = "identity" // the instrumented runtime put the test's identity into the stack
 	ByStack    Attribution = "stack"    // the test's function is in the stack
 	ByRunning  Attribution = "running"  // no other test was running
-	OneOf      Attribution = "one of"   // one of the tests named: they ran side by side
-	Outside    Attribution = "outside"  // no test was running: the test is one of the names in brackets
+	// Asynchronous is ByRunning for an error in a thread that C made: what caused it may have been an earlier test.
+	Asynchronous Attribution = "asynchronous"
+	// ByAppearance is for leaks that no stack tells the test of: a leak check found it right after that test.
+	ByAppearance Attribution = "appearance"
+	OneOf        Attribution = "one of"  // one of the tests named: they ran side by side
+	Outside      Attribution = "outside" // no test was running: the test is one of the names in brackets
 )
 
 // The names that stand for what happens in a package outside its tests.

@@ -161,6 +161,9 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 		}
 		return nil, fmt.Errorf("%w: %s; install one (apt-get install gcc libc6-dev)", ErrNoCompiler, b.goEnv.CC)
 	}
+	if err := b.checkFlags(); err != nil {
+		return nil, err
+	}
 	b.res.GoVersion, b.res.GOROOT = b.goEnv.GOVERSION, b.goEnv.GOROOT
 	if err := b.leaveModuleCache(); err != nil {
 		return nil, err
@@ -371,6 +374,9 @@ func (b *builder) writeOverlay() (string, error) {
 		}
 		b.replace[filepath.Join(dir, hooksFile)] = f
 	}
+	if err := b.addUserOverlay(); err != nil {
+		return "", err
+	}
 	if len(b.replace) == 0 {
 		return "", nil
 	}
@@ -400,7 +406,7 @@ func (b *builder) compile(ctx context.Context, pkg *Package, n int, overlay stri
 	if overlay != "" {
 		args = append(args, "-overlay="+overlay)
 	}
-	args = append(args, b.cfg.Flags...)
+	args = append(args, b.buildFlags()...)
 	_, err := b.goRun(ctx, "building "+pkg.ImportPath, append(args, pkg.ImportPath)...)
 	return err
 }

@@ -77,6 +77,9 @@ func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(f
 // message adds to an error what helps with it.
 func message(err error) string {
 	text := err.Error()
+	if why, ok := refusal(text); ok {
+		return why
+	}
 	if strings.HasPrefix(text, "unknown flag") || strings.HasPrefix(text, "unknown shorthand flag") {
 		text += "\nFlags of the test binary go after --, as in: cgogrind test ./... -- -ginkgo.focus=pool"
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +22,9 @@ type testFlags struct {
 	parallel, cpu, shuffle    string
 	count, gcStress           int
 	cgoCheck2                 bool
-	timeout                   time.Duration
+	schedule                  scheduleFlags
+	dir, overlay, asmflags    string
+	vet                       string
 	suppressions              []string
 	allocator, output         string
 	traceChildren, compile    bool
@@ -100,8 +101,7 @@ func (f *testFlags) add(cmd *cobra.Command) {
 	fs.IntVar(&f.count, "count", 1, "run each test `N` times")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "print what the tests print, on standard error")
 	fs.BoolVar(&f.short, "short", false, "tell tests to be short")
-	fs.DurationVar(&f.timeout, "timeout", harness.DefaultTimeout,
-		"how long the tests of a package may take; 0 for no limit")
+	f.schedule.add(cmd)
 	fs.StringVar(&f.parallel, "parallel", "", "run at most `N` tests of a package at a time")
 	fs.StringVar(&f.cpu, "cpu", "", "`LIST` of GOMAXPROCS to run the tests with")
 	fs.StringVar(&f.shuffle, "shuffle", "", "the order of the tests: `off,on,N`")
@@ -110,6 +110,10 @@ func (f *testFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.modfile, "modfile", "", "another `FILE` in the place of go.mod")
 	fs.StringVar(&f.ldflags, "ldflags", "", "`FLAGS` for the linker")
 	fs.StringVar(&f.gcflags, "gcflags", "", "`FLAGS` for the compiler")
+	fs.StringVar(&f.asmflags, "asmflags", "", "`FLAGS` for the assembler")
+	fs.StringVar(&f.overlay, "overlay", "", "a `FILE` that names replacements for source files, beside those of the runtime")
+	fs.StringVar(&f.vet, "vet", "off", "for go test's command lines: go vet does not run here, whatever `LIST` says")
+	fs.StringVarP(&f.dir, "C", "C", "", "change to `DIR` first")
 	complete(cmd, "runtime", string(result.Instrumented), string(result.Stock))
 	complete(cmd, "mod", "readonly", "vendor", "mod")
 }
@@ -126,7 +130,7 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 func (a *app) config(f testFlags) (harness.Config, error) {
 	cfg := harness.Config{
 		Patterns: f.patterns, Env: a.Env, Run: f.run, Skip: f.skip, Valgrind: f.valgrind, AllFrames: f.allFrames,
-		GCStress: f.gcStress, CgoCheck2: f.cgoCheck2, KeepWork: f.keepWork, Verbose: f.verbose, Timeout: f.timeout,
+		GCStress: f.gcStress, CgoCheck2: f.cgoCheck2, KeepWork: f.keepWork, Verbose: f.verbose,
 		Suppressions: f.suppressions, SaveDir: f.save,
 		Tool: version(), Command: a.Args, Notes: a.Stderr,
 	}
@@ -135,8 +139,8 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 	if cfg.AllowUnseen, err = allowUnseen(f.allocator); err != nil {
 		return cfg, err
 	}
-	if f.timeout == 0 {
-		cfg.Timeout = -1
+	if err := f.schedule.into(&cfg, a.Env); err != nil {
+		return cfg, err
 	}
 	switch cfg.Runtime = result.Runtime(f.runtime); cfg.Runtime {
 	case result.Instrumented:
@@ -148,8 +152,6 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 		return cfg, usagef("--runtime=%s: it is instrumented or stock", f.runtime)
 	}
 	switch {
-	case f.timeout < 0:
-		return cfg, usagef("--timeout=%s is negative: 0 is no limit", f.timeout)
 	case f.gcStress < 0:
 		return cfg, usagef("--gc-stress=%d is negative: 0 is off, 1 collects after every call to C", f.gcStress)
 	case f.count < 1:
@@ -160,6 +162,7 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 	}
 	for _, b := range []struct{ name, value string }{
 		{"mod", f.mod}, {"modfile", f.modfile}, {"ldflags", f.ldflags}, {"gcflags", f.gcflags},
+		{"asmflags", f.asmflags}, {"overlay", f.overlay},
 	} {
 		if b.value != "" {
 			cfg.BuildFlags = append(cfg.BuildFlags, "-"+b.name+"="+b.value)
@@ -186,6 +189,9 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	if len(f.patterns) == 0 {
 		f.patterns = a.packages
+	}
+	if err := a.changeDir(f.dir); err != nil {
+		return err
 	}
 	cfg, err := a.config(f)
 	if err != nil {

@@ -34,9 +34,9 @@ func (l markLayout) identity(stack []valgrind.Frame) uint64 {
 
 // attribute says which tests a record belongs to, and how that is known. Without tests it returns one of the names
 // in brackets. The stack of the error itself says more than those of where its memory was made and freed.
-func (p *Process) attribute(kind valgrind.Kind, sections []valgrind.Section) (
+func (p *Process) attribute(e *valgrind.Error, sections []valgrind.Section) (
 	tests []*test, outside string, how result.Attribution) {
-	leak := isLeak(kind)
+	leak := isLeak(e.Kind)
 	for _, s := range sections {
 		if t := p.byID[p.layout.identity(s.Stack)]; t != nil {
 			return []*test{t}, "", result.ByIdentity
@@ -47,17 +47,31 @@ func (p *Process) attribute(kind valgrind.Kind, sections []valgrind.Section) (
 			}
 		}
 	}
-	if leak && !p.checkingLeaks {
-		return nil, result.Teardown, result.Outside // found at the exit: which test allocated it is not known
+	if leak {
+		switch tests, sure := p.appeared.of(e); {
+		case sure:
+			return tests, "", result.ByAppearance
+		case len(tests) > 0:
+			return tests, "", result.OneOf
+		}
+		return nil, result.Teardown, result.Outside // which test allocated it is not known
 	}
 	switch running := p.running(); len(running) {
 	case 0:
 		return nil, p.outside(), result.Outside
 	case 1:
+		if p.layout.callCount > 0 && !slices.ContainsFunc(sections, hasGo) {
+			return running, "", result.Asynchronous
+		}
 		return running, "", result.ByRunning
 	default:
 		return running, "", result.OneOf
 	}
+}
+
+// hasGo says whether a stack has a Go function in it: that of a thread that C made has none.
+func hasGo(s valgrind.Section) bool {
+	return slices.ContainsFunc(s.Stack, func(f valgrind.Frame) bool { return goPackage(f.Function) != "" })
 }
 
 // outside names the time between tests.

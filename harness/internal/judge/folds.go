@@ -195,19 +195,6 @@ func (p *Process) guessFolds() {
 	}
 }
 
-// Alone is a test that has to run in a process of its own, because memcheck counted an error in it that looks like one
-// which it had reported before, and so did not report it.
-type Alone struct {
-	Test  string
-	Run   string // for -test.run
-	Focus string // for -ginkgo.focus, empty if the test is no spec
-
-	tests    []*test // of that name
-	found    bool    // the process reported what it did
-	clean    bool    // it reported nothing at all
-	finished bool
-}
-
 // maxAlone is how many processes a package may have that run one test alone.
 const maxAlone = 10
 

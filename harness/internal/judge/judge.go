@@ -26,6 +26,7 @@ type Config struct {
 	Token      string // of the run's marks; a mark with another one is not obeyed
 	AllFrames  bool   // show the frames between C and Go code and of Go's runtime, too
 	Repro      Repro  // what a command to run a test again needs
+	FailFast   bool   // a test that fails keeps the tests after it from running
 	// Dispose decides about findings that no test expects; nil makes them all new. It is given the fingerprint, kind,
 	// package, bytes and blocks of what the package's tests have hit so far.
 	Dispose func(result.Finding) result.Disposition
@@ -51,9 +52,11 @@ type Judge struct {
 	// interrupted are the top-level tests whose Ginkgo suite goes on in another process, with what came of them so far.
 	interrupted map[string]interruption
 
-	alone      int // processes that were to run one test alone
-	suppressed map[string]uint64
-	children   *Children // nil if there are none
+	waiting map[string]bool // top-level tests whose suite has specs that are to run once more
+
+	alone, natively int // processes that were to run one test
+	suppressed      map[string]uint64
+	children        *Children // nil if there are none
 
 	symbols      *symbols.Table // of the test binary
 	symbolsTried bool
@@ -70,7 +73,7 @@ type findingKey struct {
 func New(cfg Config, emit func(result.Message)) *Judge {
 	j := &Judge{
 		cfg: cfg, emit: emit, byKey: make(map[findingKey]*result.Finding), interrupted: make(map[string]interruption),
-		suppressed: make(map[string]uint64),
+		suppressed: make(map[string]uint64), waiting: make(map[string]bool),
 	}
 	j.frames = &frameReader{cfg: &j.cfg, files: make(map[string][]string)}
 	return j
@@ -115,6 +118,19 @@ func (j *Judge) dispose(r *record) result.Disposition {
 		}
 	}
 	return j.cfg.Dispose(so)
+}
+
+// notRun gives tests that the test binary did not run, although it was to, their verdicts.
+func (j *Judge) notRun(names []string) {
+	if !j.cfg.FailFast {
+		j.Lost(names, "the test binary did not run it")
+		return
+	}
+	for _, name := range names {
+		j.emit(result.Message{Test: &result.Test{
+			Package: j.cfg.ImportPath, Name: name, Verdict: result.Skip, Reason: "a test before it failed (-failfast)",
+		}})
+	}
 }
 
 // add merges a record into the package's findings.

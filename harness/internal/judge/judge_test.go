@@ -119,13 +119,14 @@ func (r *report) finish(leaks ...valgrind.Section) *report {
 
 // judged is what came out.
 type judged struct {
-	tests     map[string]result.Test
-	order     []string
-	findings  []*result.Finding
-	plans     []*result.Plan
-	progress  []string
-	remaining []string
-	code      result.ExitCode
+	tests       map[string]result.Test
+	order       []string
+	findings    []*result.Finding
+	plans       []*result.Plan
+	progress    []string
+	remaining   []string
+	unconfirmed Selection
+	code        result.ExitCode
 }
 
 func judge(t *testing.T, r *report, o Outcome) judged {
@@ -186,6 +187,7 @@ func judgeConfig(t *testing.T, cfg Config, r *report, o Outcome) judged {
 		p.Event(ev, nil)
 	}
 	out.remaining = p.Finish(o)
+	out.unconfirmed = p.Unconfirmed()
 	j.Finish()
 	sum := tally.Summary()
 	if err := tally.Handle(t.Context(), result.Message{Summary: &sum}); err != nil {
@@ -520,7 +522,7 @@ func TestAttribution(t *testing.T) {
 			r.end("TestB", "pass")
 			r.cont("TestA")
 			r.end("TestA", "pass")
-		}, want: verdicts{"TestA": pass, "TestB": fail}, tests: []string{"TestB"}, how: result.ByRunning},
+		}, want: verdicts{"TestA": pass, "TestB": fail}, tests: []string{"TestB"}, how: result.Asynchronous},
 		{name: "one of two", make: func(r *report) {
 			twoRunning(r)
 			r.error("InvalidRead", other)
@@ -671,6 +673,14 @@ func TestSuiteGoesOnInAnotherProcess(t *testing.T) {
 	second.end("TestZ", "pass")
 	second.done(0)
 
+	third := newReport().plan("TestSuite")
+	third.begin("TestSuite")
+	third.mark("specs 1 %s", escape("My suite"))
+	third.beginKind("spec", "one")
+	third.end("one", "pass")
+	third.end("TestSuite", "pass")
+	third.done(0)
+
 	var got []string
 	j := New(testConfig(t), func(m result.Message) {
 		if m.Test != nil && m.Test.Name == "two (falls)" && !strings.HasSuffix(m.Test.Reason, "SIGSEGV: segmentation violation") {
@@ -691,6 +701,7 @@ func TestSuiteGoesOnInAnotherProcess(t *testing.T) {
 	if want := `^(My suite one|My suite two \(falls\))$`; p.BegunSpecs() != want {
 		t.Errorf("specs to skip %q, want %q", p.BegunSpecs(), want)
 	}
+	firstProcess := p
 	p = j.Process(nil)
 	for _, ev := range second.finish().events {
 		p.Event(ev, nil)
@@ -698,7 +709,23 @@ func TestSuiteGoesOnInAnotherProcess(t *testing.T) {
 	if remaining := p.Finish(whole); len(remaining) != 0 {
 		t.Errorf("remaining %q", remaining)
 	}
-	want := []string{"pass one", "fail two (falls)", "fail TestSuite", "pass three", "pass TestZ"}
+	if len(p.Unconfirmed().Names) != 0 {
+		t.Errorf("the second process leaves %+v", p.Unconfirmed())
+	}
+	unconfirmed := Selection{
+		Names: []string{"one"}, Tests: []string{"TestSuite"}, Specs: []string{"My suite one"},
+	}
+	if diff := cmp.Diff(unconfirmed, firstProcess.Unconfirmed()); diff != "" {
+		t.Error(diff)
+	}
+	p = j.Confirm(nil)
+	for _, ev := range third.finish().events {
+		p.Event(ev, nil)
+	}
+	if remaining := p.Finish(whole); len(remaining) != 0 {
+		t.Errorf("remaining %q", remaining)
+	}
+	want := []string{"fail two (falls)", "pass three", "pass TestZ", "fail TestSuite", "pass one"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -958,19 +985,70 @@ func TestFoldedRepeats(t *testing.T) {
 	})
 }
 
-func TestLeaksReportedTwiceCountOnce(t *testing.T) {
-	r := newReport().plan("TestA")
-	r.begin("TestA")
-	r.mark("leaks begin")
-	r.error("Leak_DefinitelyLost", freed(1, testA))
-	r.mark("leaks end")
-	r.end("TestA", "pass")
-	r.done(0)
-	j := judge(t, r.finish(freed(1, testA)), whole)
-	j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail})
-	if f := j.findings[0]; len(j.findings) != 1 || f.Bytes != 40 || f.Blocks != 2 {
-		t.Errorf("%d findings, %d bytes in %d blocks", len(j.findings), f.Bytes, f.Blocks)
+// A leak check between tests tells in which test a leak appeared. Whether it is one is decided at the end.
+func TestLeaksBetweenTests(t *testing.T) {
+	inC := stack(libc) // of a thread that C made: it has no Go frame
+	tests := func(check func(r *report, name string)) *report {
+		r := newReport().plan("TestA", "TestB", "TestC")
+		for _, name := range []string{"TestA", "TestB", "TestC"} {
+			r.begin(name)
+			r.end(name, "pass")
+			check(r, name)
+		}
+		r.done(0)
+		return r
 	}
+	leaks := func(r *report, found ...valgrind.Section) {
+		r.mark("leaks begin")
+		for _, s := range found {
+			r.error("Leak_DefinitelyLost", s)
+		}
+		r.mark("leaks end")
+	}
+	t.Run("after its test", func(t *testing.T) {
+		j := judge(t, tests(func(r *report, name string) {
+			if name == "TestB" {
+				leaks(r, inC)
+			} else {
+				leaks(r)
+			}
+		}).finish(inC), whole)
+		j.check(t, result.ExitFindings, verdicts{"TestA": result.Pass, "TestB": result.Fail, "TestC": result.Pass})
+		if f := j.findings[0]; len(j.findings) != 1 || f.Attribution != result.ByAppearance || f.Blocks != 2 {
+			t.Errorf("%d findings, %s, %d blocks", len(j.findings), f.Attribution, f.Blocks)
+		}
+	})
+	t.Run("after two tests", func(t *testing.T) {
+		j := judge(t, tests(func(r *report, name string) {
+			if name == "TestB" {
+				leaks(r, inC)
+			}
+		}).finish(inC), whole)
+		j.check(t, result.ExitFindings,
+			verdicts{"TestA": result.Inconclusive, "TestB": result.Inconclusive, "TestC": result.Pass})
+	})
+	t.Run("in two tests", func(t *testing.T) {
+		j := judge(t, tests(func(r *report, name string) {
+			if name == "TestB" {
+				leaks(r)
+			} else {
+				leaks(r, inC)
+			}
+		}).finish(inC), whole)
+		j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Pass, "TestC": result.Fail})
+	})
+	t.Run("gone at the end", func(t *testing.T) {
+		j := judge(t, tests(func(r *report, name string) { leaks(r, inC) }).finish(), whole)
+		j.check(t, result.ExitPass, verdicts{"TestA": result.Pass, "TestB": result.Pass, "TestC": result.Pass})
+	})
+	t.Run("with an identity", func(t *testing.T) {
+		j := judge(t, tests(func(r *report, name string) {
+			if name == "TestC" {
+				leaks(r, freed(1, testA))
+			}
+		}).finish(freed(1, testA)), whole)
+		j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Pass, "TestC": result.Pass})
+	})
 }
 
 // Evidence that is incomplete is never a pass.
@@ -1061,7 +1139,10 @@ func TestProcessGoesDown(t *testing.T) {
 		r.output.WriteString("\x16=== RUN   TestB/sub\nabout to fall\nSIGSEGV: segmentation violation\n\n")
 		j := judge(t, r.finish(freed(r.ids["TestB/sub"], testB)), Outcome{ExitCode: 2})
 		j.check(t, result.ExitInconclusive, // TestC is still to run
-			verdicts{"TestA": result.Pass, "TestB": result.Fail, "TestB/sub": result.Fail})
+			verdicts{"TestB": result.Fail, "TestB/sub": result.Fail})
+		if want := []string{"TestA"}; !slices.Equal(j.unconfirmed.Tests, want) || !slices.Equal(j.unconfirmed.Names, want) {
+			t.Errorf("to run once more: %+v, want %q", j.unconfirmed, want)
+		}
 		j.reason(t, "TestB/sub", "took its process down", "exit status 2", "SIGSEGV: segmentation violation")
 		if got := j.tests["TestB/sub"].Output; !strings.HasPrefix(got, "about to fall\n") {
 			t.Errorf("output %q", got)

@@ -125,14 +125,17 @@ func (o *Output) show(s string) {
 	}
 }
 
-func (o *Output) keep(s string) {
+func (o *Output) keep(s string) { o.add(o.current, s) }
+
+// add adds a text to what a test printed.
+func (o *Output) add(name, s string) {
 	if o.tails == nil {
 		o.tails = make(map[string]*tail)
 	}
-	t := o.tails[o.current]
+	t := o.tails[name]
 	if t == nil {
 		t = &tail{}
-		o.tails[o.current] = t
+		o.tails[name] = t
 	}
 	t.add(s)
 }

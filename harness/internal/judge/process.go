@@ -29,9 +29,13 @@ type Process struct {
 	expected []*expectation
 
 	records       []*record
-	leaks         map[string]*record // by identity and stack: later leak checks repeat what earlier ones found
+	appeared      appearances        // leaks, in the checks between tests
+	leaks         map[string]*record // by stack: what a program was asked for while it ran is reported again at its end
 	checkingLeaks bool
 	leaksSkipped  bool
+	leaksReady    bool // the runtime brought the heap in order for the leak check at the end
+	confirming    bool // the process runs again what passed in processes that did not end in order
+	unconfirmed   []*test
 	settled       bool               // settle was called
 	allKnown      bool               // ruling as if all findings were known
 	alone         *Alone             // what the process is for, if it runs one test alone
@@ -69,6 +73,8 @@ type test struct {
 	records    []*record
 	folds      []unresolved
 	alone      *Alone // the process that ran it alone; nil if none did
+	crash      *Alone // the process that ran it alone after it took this one down; nil if none did
+	native     bool   // it passed without memcheck
 }
 
 // isFiltered says whether a spec was not chosen: Ginkgo reports those, too.
@@ -214,6 +220,7 @@ func (p *Process) message(text string) {
 		p.setState(m.id, over)
 		if t := p.byID[m.id]; t != nil {
 			t.status, t.reason, t.elapsed = m.status, m.reason, m.elapsed
+			p.appeared.ended(t)
 			if !t.isFiltered() {
 				p.judge.progress(p.ended(t))
 			}
@@ -222,7 +229,11 @@ func (p *Process) message(text string) {
 		p.expect(m)
 	case markLeaks:
 		p.checkingLeaks = m.what == "begin"
+		if m.what == "end" {
+			p.appeared.checked()
+		}
 		p.leaksSkipped = p.leaksSkipped || m.what == "skipped"
+		p.leaksReady = p.leaksReady || m.what == "ready"
 	case markDone:
 		p.done = true
 	}
@@ -253,10 +264,16 @@ func (p *Process) error(e *valgrind.Error) {
 		p.reported(e, nil)
 		return
 	}
+	if p.checkingLeaks && isLeak(e.Kind) {
+		// Whether it is one is decided at the end of the process: memory that only the kernel knows of looks lost, too.
+		p.appeared.add(e, p.running())
+		p.reported(e, nil)
+		return
+	}
 	r := p.newRecord(e)
 	p.reported(e, r)
 	if isLeak(e.Kind) {
-		key := leakKey(r, e)
+		key := leakKey(e)
 		if old := p.leaks[key]; old != nil {
 			old.bytes, old.blocks = r.bytes, r.blocks
 			return
@@ -308,7 +325,7 @@ func (p *Process) newRecord(e *valgrind.Error) *record {
 		r.depth = fr.depth(e.Sections[0].Stack, r.blame)
 	}
 	if p.program == nil {
-		r.tests, r.outside, r.attribution = p.attribute(e.Kind, a.sections)
+		r.tests, r.outside, r.attribution = p.attribute(e, a.sections)
 	} else {
 		r.tests, r.attribution = p.program.attribute(e, a.sections)
 		r.testDepth = p.program.testDepth(e.Sections)
@@ -339,18 +356,6 @@ func (r *record) names() []string {
 		names = append(names, t.name)
 	}
 	return names
-}
-
-// leakKey tells the leaks of one process apart as memcheck does: by the whole stack.
-func leakKey(r *record, e *valgrind.Error) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %v", e.Kind, r.names())
-	for _, s := range e.Sections {
-		for _, f := range s.Stack {
-			fmt.Fprintf(&b, " %x", f.IP)
-		}
-	}
-	return b.String()
 }
 
 var (

@@ -59,7 +59,7 @@ func (p *Program) Leaks(text string) int {
 			continue
 		}
 		r := p.process.newRecord(e)
-		key := leakKey(r, e)
+		key := leakKey(e)
 		if old := p.process.leaks[key]; old != nil {
 			old.bytes, old.blocks = r.bytes, r.blocks
 			continue

@@ -21,6 +21,11 @@ type Outcome struct {
 	// Complaint is what valgrind itself complained of: it could not start, or it gave up. Empty if it did not.
 	Complaint string
 	Elapsed   time.Duration
+	// OutOfMemory says that the kernel killed a process for want of memory while this one ran, which SIGKILL ended.
+	OutOfMemory bool
+	Canceled    bool // it was stopped since the run was
+	// Stacks are those of the process's threads when it was stopped, for people.
+	Stacks string
 }
 
 // ruling is a verdict in the making.
@@ -60,6 +65,8 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 	p.guessFolds()
 	p.dispose()
 
+	p.addStacks(o)
+
 	rulings, otherwise := make(map[*test]ruling), make(map[*test]ruling)
 	for _, t := range p.tests {
 		p.rule(t, o, problem, rulings)
@@ -69,6 +76,7 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 		p.rule(t, o, problem, otherwise)
 	}
 	p.allKnown = false
+	p.holdUnconfirmed(o, problem, rulings)
 	blamedForProblem := false
 	for _, t := range p.tests {
 		r := rulings[t]
@@ -79,12 +87,18 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 			continue
 		}
 		blamedForProblem = blamedForProblem || r.verdict == result.Inconclusive
+		if p.isUnconfirmed(t) && !p.judge.waiting[t.name] {
+			continue
+		}
 		if t.parent == nil {
 			before := p.judge.interrupted[t.name]
 			r, otherwise[t] = worse(before.now, r), worse(before.otherwise, otherwise[t])
-			if slices.Contains(p.suitesToResume(), t) {
-				p.judge.interrupted[t.name] = interruption{r, otherwise[t]}
+			resume := slices.Contains(p.suitesToResume(), t)
+			if resume {
 				remaining = append(remaining, t.name)
+			}
+			if resume || p.judge.waiting[t.name] && !p.confirming {
+				p.judge.interrupted[t.name] = interruption{r, otherwise[t]}
 				continue
 			}
 		}
@@ -92,8 +106,8 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 	}
 	p.outsideVerdicts(o, problem, blamedForProblem)
 	if p.done {
-		// M.Run returned without them, as -failfast makes it do: they would not run in another process either.
-		p.judge.Lost(remaining, "the test binary did not run it")
+		// M.Run returned without them: they would not run in another process either.
+		p.judge.notRun(remaining)
 		return nil
 	}
 	return remaining
@@ -228,7 +242,11 @@ func (p *Process) ruling(t *test, o Outcome, problem string, rulings map[*test]r
 		return ruling{r.verdict, join(r.reason, found)}
 	}
 	if t.status != "pass" && t.status != "skip" && t.status != "none" {
-		return ruling{result.Fail, join(failure(t), found)}
+		reason := failure(t)
+		if t.native {
+			reason = join(reason, "fails only under memcheck: without it, it passes")
+		}
+		return ruling{result.Fail, join(reason, found)}
 	}
 	if found != "" {
 		return ruling{result.Fail, found}
@@ -390,6 +408,15 @@ func (p *Process) lostSpecs(t *test) string {
 
 // cutShort rules on a test that began and did not end.
 func (p *Process) cutShort(t *test, o Outcome, problem string) ruling {
+	culprit := p.culprit(o)
+	again := culprit != nil && culprit.crash != nil && culprit.crash.again
+	switch {
+	case culprit == nil || !culprit.isWithin(t):
+	case o.OutOfMemory:
+		return ruling{result.Fail, "the kernel killed the process for want of memory (OOM) while the test ran"}
+	case again && p.fromOutside(o):
+		return ruling{result.Fail, "the test killed its own process, and does so alone, too: " + p.ending(o)}
+	}
 	if t.state == paused {
 		return ruling{result.Inconclusive, "the process ended before the test went on: " + p.ending(o)}
 	}
@@ -403,13 +430,33 @@ func (p *Process) cutShort(t *test, o Outcome, problem string) ruling {
 	case p.fromOutside(o):
 		return ruling{result.Inconclusive, "the process was ended from outside while the test ran: " + p.ending(o)}
 	}
-	leaves := p.running()
-	for _, l := range leaves {
-		if l.isWithin(t) && (len(leaves) == 1 || p.output.failed[l.name]) {
-			return ruling{result.Fail, "the test took its process down: " + p.ending(o)}
+	if culprit != nil && culprit.isWithin(t) {
+		reason := "the test took its process down: " + p.ending(o)
+		switch c := culprit.crash; {
+		case c == nil:
+		case c.again:
+			reason += "; alone it does so, too"
+		case c.ended:
+			reason += "; alone it does not, so it depends on a test before it"
 		}
+		return ruling{result.Fail, reason}
 	}
 	return ruling{result.Inconclusive, "a test that ran at the same time took the process down: " + p.ending(o)}
+}
+
+// culprit is the test that took the process down: the only one that was running, or the one of several that testing
+// says failed. It is nil if that is not known.
+func (p *Process) culprit(o Outcome) *test {
+	if o.Stopped != "" || p.done {
+		return nil
+	}
+	leaves := slices.DeleteFunc(p.running(), func(t *test) bool { return t.kind == "node" })
+	for _, l := range leaves {
+		if len(leaves) == 1 || p.output.failed[l.name] {
+			return l
+		}
+	}
+	return nil
 }
 
 var ownSignals = regexp.MustCompile(`^SIG(SEGV|ABRT|BUS|FPE|ILL|TRAP|SYS)$`)

@@ -1,0 +1,297 @@
+package judge
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/result"
+	"github.com/cgogrind/cgogrind/valgrind"
+)
+
+// Alone is a test that is to run in a process of its own, since that says more about it than what it did among others:
+// see Process.Alone, Process.Crashed and Process.OwnFailures.
+type Alone struct {
+	Test  string
+	Run   string // for -test.run
+	Focus string // for -ginkgo.focus, empty if the test is no spec
+
+	tests    []*test // of that name
+	found    bool    // the process reported what it did
+	clean    bool    // it reported nothing at all
+	finished bool
+
+	again bool // the process went down again
+	ended bool // it did not
+}
+
+// Running returns the tests that run now, by their identities; those that wait for others are not among them.
+func (p *Process) Running() map[uint64]string {
+	running := make(map[uint64]string)
+	for _, t := range p.running() {
+		running[t.id] = t.name
+	}
+	return running
+}
+
+// Crashed takes how the process ended and returns the test that took it down, to be tried alone: a crash that does not
+// happen then depends on a test before it. It is nil if there is none.
+func (p *Process) Crashed(o Outcome) *Alone {
+	p.settle()
+	t := p.culprit(o)
+	if t == nil || o.Complaint != "" || o.OutOfMemory || len(p.tests) == 0 {
+		return nil
+	}
+	return &Alone{Test: t.name, Run: t.selector(), Focus: p.focus(t), tests: []*test{t}}
+}
+
+// FinishCrash takes how the process of a test that Crashed returned ended.
+func (a *Alone) FinishCrash(alone *Process, o Outcome) {
+	alone.settle()
+	a.again = o.Stopped == "" && alone.Began() && !alone.done
+	a.ended = alone.done && alone.problem(o) == ""
+	a.tests[0].crash = a
+}
+
+// maxNatively is how many tests of a package run without memcheck.
+const maxNatively = 10
+
+// OwnFailures returns the tests that failed on their own while memcheck found nothing in them: it is worth knowing
+// whether they pass without memcheck.
+func (p *Process) OwnFailures(o Outcome) []*Alone {
+	p.settle()
+	if o.Stopped != "" || o.Complaint != "" {
+		return nil
+	}
+	failed := func(t *test) bool { return t.status == "fail" && t.kind != "node" }
+	var out []*Alone
+	for _, t := range p.tests {
+		if failed(t) && !slices.ContainsFunc(t.children, failed) && !p.hasRecords(t) && p.judge.natively < maxNatively {
+			p.judge.natively++
+			out = append(out, &Alone{Test: t.name, Run: t.selector(), Focus: p.focus(t), tests: []*test{t}})
+		}
+	}
+	return out
+}
+
+// hasRecords says whether memcheck found something in a test or in what is part of it.
+func (p *Process) hasRecords(t *test) bool {
+	return len(t.records) > 0 || slices.ContainsFunc(t.children, p.hasRecords)
+}
+
+// FinishNative takes whether a test that OwnFailures returned passed without memcheck.
+func (a *Alone) FinishNative(passed bool) { a.tests[0].native = passed }
+
+// addStacks adds where the threads of a process were when it ended to the output of the tests that ran then.
+func (p *Process) addStacks(o Outcome) {
+	var text strings.Builder
+	if o.Stacks != "" {
+		fmt.Fprintf(&text, "threads, as valgrind saw them:\n%s\n", threads(o.Stacks))
+	}
+	if p.signal != nil && len(p.signal.Stack) > 0 {
+		fmt.Fprintf(&text, "%s at:\n", p.signal.Name)
+		e := p.named(&valgrind.Error{Sections: []valgrind.Section{{Stack: p.signal.Stack}}})
+		for _, f := range p.judge.frames.shown(e.Sections[0].Stack) {
+			fmt.Fprintf(&text, "    %s\n", place(f))
+		}
+	}
+	if text.Len() == 0 {
+		return
+	}
+	for _, t := range p.running() {
+		p.output.add(t.name, strings.TrimSpace(text.String()))
+	}
+}
+
+var (
+	threadFrame = regexp.MustCompile(`^==\d+== +(?:at|by) 0x[0-9A-F]+: (.*)$`)
+	noThread    = regexp.MustCompile(`^(client|valgrind) stack range: |^$`)
+)
+
+// threads makes what valgrind says of a process's threads shorter: without its own stack, addresses and stack ranges.
+func threads(text string) string {
+	if i := strings.Index(text, "Thread 1:"); i >= 0 {
+		text = text[i:]
+	}
+	var out []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		switch m := threadFrame.FindStringSubmatch(line); {
+		case m != nil:
+			out = append(out, "    "+m[1])
+		case !noThread.MatchString(line):
+			out = append(out, line)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// place is a frame in one line.
+func place(f result.Frame) string {
+	switch {
+	case f.Function == "":
+		return fmt.Sprintf("0x%x in %s", f.Offset, f.Object)
+	case f.Line == 0:
+		return fmt.Sprintf("%s (in %s)", f.Function, f.Object)
+	}
+	return fmt.Sprintf("%s (%s:%d)", f.Function, f.File, f.Line)
+}
+
+// isOrderly says whether the process ended so that memcheck could look for all leaks and report all errors.
+func (p *Process) isOrderly(problem string) bool {
+	isStock := p.layout.callCount == 0
+	return problem == "" && (p.leaksReady || isStock && p.done)
+}
+
+// holdUnconfirmed finds the tests that passed in a process that another test took down: they are to run once more,
+// without that one, before their verdicts stand.
+func (p *Process) holdUnconfirmed(o Outcome, problem string, rulings map[*test]ruling) {
+	isCutShort := func(t *test) bool { return t.state != over && t.kind != "node" }
+	if p.confirming || p.isOrderly(problem) || o.Canceled || o.Complaint != "" || !slices.ContainsFunc(p.tests, isCutShort) {
+		return // nothing would be different the next time
+	}
+	for _, t := range p.tests {
+		r := rulings[t]
+		passed := r.verdict == result.Pass || r.verdict == result.Inconclusive && problem != ""
+		if t != t.root() || t.kind == "node" || t.isFiltered() || t.state != over || t.status != "pass" || !passed {
+			continue
+		}
+		p.unconfirmed = append(p.unconfirmed, t)
+		if t.kind == "spec" && t.parent != nil {
+			p.judge.waiting[t.parent.name] = true
+		}
+	}
+}
+
+// root is the test that a test can only be run again with: the top-level one, or the Ginkgo spec.
+func (t *test) root() *test {
+	for t.parent != nil && !t.isSpec() {
+		t = t.parent
+	}
+	return t
+}
+
+func (p *Process) isUnconfirmed(t *test) bool { return slices.Contains(p.unconfirmed, t.root()) }
+
+// Strays are tests in one of which a leak appeared whose stack does not tell its test.
+func (p *Process) Strays() Selection {
+	p.settle()
+	var tests []*test
+	for _, r := range p.records {
+		if !isStray(r) || !p.isNew(r) {
+			continue
+		}
+		for _, t := range r.tests {
+			if root := t.root(); !slices.Contains(tests, root) && root.state == over {
+				tests = append(tests, root)
+			}
+		}
+	}
+	return p.selection(tests)
+}
+
+func isStray(r *record) bool { return isLeak(r.kind) && r.attribution == result.OneOf }
+
+// FinishStrays takes a process that ran what Strays returned, with a leak check after each test: leaks that it saw
+// appear in one test are that test's.
+func (p *Process) FinishStrays(again *Process) {
+	again.settle()
+	for _, r := range p.records {
+		if !isStray(r) {
+			continue
+		}
+		var found []*test
+		for _, seen := range again.records {
+			if seen.fingerprint != r.fingerprint || seen.attribution != result.ByAppearance {
+				continue
+			}
+			for _, t := range r.tests {
+				if slices.ContainsFunc(seen.tests, func(s *test) bool { return s.name == t.name && s.kind == t.kind }) {
+					found = append(found, t)
+				}
+			}
+		}
+		if len(found) == 0 {
+			continue
+		}
+		for _, t := range r.tests {
+			t.records = slices.DeleteFunc(t.records, func(other *record) bool { return other == r })
+		}
+		r.tests, r.attribution = found, result.ByAppearance
+		for _, t := range found {
+			t.records = append(t.records, r)
+		}
+	}
+}
+
+// Unconfirmed returns the tests that are to run once more, for Judge.Confirm.
+func (p *Process) Unconfirmed() Selection { return p.selection(p.unconfirmed) }
+
+// Selection is some of a package's tests.
+type Selection struct {
+	Names []string // as verdicts name them
+	Tests []string // top-level ones, and those of the suites of Specs
+	Specs []string // Ginkgo specs, as -ginkgo.focus sees them: with the suite's name before their own
+}
+
+func (p *Process) selection(tests []*test) Selection {
+	var s Selection
+	for _, t := range tests {
+		s.Names = append(s.Names, t.name)
+		if t.kind != "spec" {
+			s.Tests = append(s.Tests, t.name)
+			continue
+		}
+		for _, suite := range p.specs {
+			if suite.test == t.parent {
+				s.Add(Selection{Tests: []string{suite.test.name}, Specs: []string{suite.name + " " + t.name}})
+			}
+		}
+	}
+	return s
+}
+
+// Add adds another selection.
+func (s *Selection) Add(o Selection) {
+	s.Names = append(s.Names, o.Names...)
+	for _, t := range o.Tests {
+		if !slices.Contains(s.Tests, t) {
+			s.Tests = append(s.Tests, t)
+		}
+	}
+	s.Specs = append(s.Specs, o.Specs...)
+}
+
+// Run is for -test.run, Focus for -ginkgo.focus: empty without specs.
+func (s Selection) Run() string { return alternatives(s.Tests) }
+
+func (s Selection) Focus() string {
+	if len(s.Specs) == 0 {
+		return ""
+	}
+	return alternatives(s.Specs)
+}
+
+func alternatives(names []string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = regexp.QuoteMeta(n)
+	}
+	return "^(" + strings.Join(quoted, "|") + ")$"
+}
+
+// Confirm returns the judge of a process that runs the unconfirmed tests. What does not end in order there, either, is
+// inconclusive.
+func (j *Judge) Confirm(command []string) *Process {
+	p := j.Process(command)
+	p.confirming = true
+	return p
+}
+
+// Silent returns the judge of a process that is to say more about another one's tests: it emits no plan.
+func (j *Judge) Silent(command []string) *Process {
+	p := j.Process(command)
+	p.alone = &Alone{}
+	return p
+}

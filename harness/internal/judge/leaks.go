@@ -1,0 +1,77 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cgogrind/cgogrind/valgrind"
+)
+
+// appearances are the leak checks between tests: they tell in which test a leak appeared whose stack does not, one of a
+// thread that C made. Its zero value is ready.
+type appearances struct {
+	since []*test // that ended since the last check
+	tests map[string][]appearance
+}
+
+// appearance is when a leak was first seen, or grew.
+type appearance struct{ candidates []*test }
+
+// ended takes a test that has ended.
+func (a *appearances) ended(t *test) {
+	if t.root() == t && t.kind != "node" {
+		a.since = append(a.since, t)
+	}
+}
+
+// add takes a leak that a check reports as new; running are the tests that run meanwhile.
+func (a *appearances) add(e *valgrind.Error, running []*test) {
+	if a.tests == nil {
+		a.tests = make(map[string][]appearance)
+	}
+	candidates := slices.Clone(a.since)
+	for _, t := range running {
+		if !slices.ContainsFunc(a.since, t.isAbove) { // a Ginkgo suite goes on when its spec has ended
+			candidates = append(candidates, t)
+		}
+	}
+	key := leakKey(e)
+	a.tests[key] = append(a.tests[key], appearance{candidates})
+}
+
+// checked ends a check.
+func (a *appearances) checked() { a.since = nil }
+
+// of returns the tests that a leak appeared in. It is not certain which of them if sure is false.
+func (a *appearances) of(e *valgrind.Error) (tests []*test, sure bool) {
+	all := a.tests[leakKey(e)]
+	for _, seen := range all {
+		sure = sure || len(seen.candidates) == 1
+	}
+	for _, seen := range all {
+		if sure && len(seen.candidates) != 1 {
+			continue
+		}
+		for _, t := range seen.candidates {
+			if !slices.Contains(tests, t) {
+				tests = append(tests, t)
+			}
+		}
+	}
+	return tests, sure
+}
+
+func (t *test) isAbove(c *test) bool { return c != t && c.isWithin(t) }
+
+// leakKey tells the leaks of one process apart as memcheck does: by the whole stack.
+func leakKey(e *valgrind.Error) string {
+	var b strings.Builder
+	b.WriteString(string(e.Kind))
+	for _, s := range e.Sections {
+		for _, f := range s.Stack {
+			fmt.Fprintf(&b, " %x", f.IP)
+		}
+	}
+	return b.String()
+}

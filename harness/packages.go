@@ -1,0 +1,329 @@
+package harness
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/internal/judge"
+	"github.com/cgogrind/cgogrind/harness/result"
+)
+
+const interrupted = "the run was interrupted"
+
+// runAll runs the tests of all packages, as many at a time as there are slots for processes.
+func (r *run) runAll(ctx context.Context) error {
+	var named []judge.Named
+	var packages []build.Package
+	for _, p := range r.built.Packages {
+		named = append(named, judge.Named{ImportPath: p.ImportPath, Dir: p.Sources()})
+		switch {
+		case p.Binary == "":
+			fmt.Fprintf(r.cfg.Notes, "%s: no test files\n", p.ImportPath)
+			continue
+		case !p.HasCgo:
+			fmt.Fprintf(r.cfg.Notes, "%s: neither it nor what it imports uses cgo, so memcheck can find little here\n",
+				p.ImportPath)
+		}
+		packages = append(packages, p)
+	}
+	if r.cfg.Budget > 0 {
+		r.deadline = r.start.Add(r.cfg.Budget)
+		slices.SortStableFunc(packages, func(a, b build.Package) int {
+			return cmp.Compare(r.times.total(a.ImportPath), r.times.total(b.ImportPath))
+		})
+	}
+	r.slots = make(chan struct{}, r.cfg.Processes)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	errs := make([]error, len(packages))
+	for i, p := range packages {
+		// Packages begin in order: each waits for its first slot here.
+		r.slots <- struct{}{}
+		pr := &packageRun{run: r, index: i, pkg: p, live: len(packages) == 1, first: true}
+		all.Go(func() {
+			if errs[i] = pr.do(ctx, named); errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// packageRun runs the tests of one package.
+type packageRun struct {
+	*run
+	index int
+	pkg   build.Package
+	token string
+	first bool // the slot for its first process is taken already
+
+	// judging lets one process of the package at a time tell the judge something.
+	judging sync.Mutex
+	judge   *judge.Judge
+	began   time.Time
+	reports int // numbers the files of the processes
+
+	// live hands verdicts on at once; otherwise they wait for the package's end, so that packages stay together.
+	live bool
+	held []result.Message
+}
+
+func (p *packageRun) do(ctx context.Context, named []judge.Named) error {
+	token := make([]byte, 16)
+	rand.Read(token) // never fails
+	p.token = hex.EncodeToString(token)
+	p.began = time.Now()
+	binary, err := filepath.EvalSymlinks(p.pkg.Binary)
+	if err != nil {
+		return fmt.Errorf("running %s: %w", p.pkg.ImportPath, err)
+	}
+	p.judge = judge.New(judge.Config{
+		ImportPath: p.pkg.ImportPath, Dir: p.pkg.Sources(), ModulePath: p.pkg.ModulePath, ModuleDir: p.pkg.ModuleDir,
+		Named: named, GOROOT: p.built.GOROOT, Binary: binary, Token: p.token, AllFrames: p.cfg.AllFrames,
+		Repro: p.repro(), Dispose: p.cfg.Dispose, FailFast: p.cfg.FailFast,
+	}, p.take)
+
+	parts, err := p.parts(ctx)
+	if err != nil {
+		return fmt.Errorf("running %s: %w", p.pkg.ImportPath, err)
+	}
+	errs := make([]error, len(parts))
+	var all sync.WaitGroup
+	for i, part := range parts {
+		all.Go(func() { errs[i] = p.runPart(ctx, part) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("running %s: %w", p.pkg.ImportPath, err)
+	}
+	if p.first { // no process was to run
+		<-p.slots
+	}
+	p.judge.Finish()
+	p.supps.count(p.judge.Suppressed())
+	p.emit(p.held...)
+	return nil
+}
+
+// take receives the judge's messages.
+func (p *packageRun) take(m result.Message) {
+	if t := m.Test; t != nil && t.Verdict == result.Pass {
+		p.times.add(p.pkg.ImportPath, t.Name, t.ElapsedS)
+	}
+	if p.live || m.Progress != nil || m.Plan != nil {
+		p.emit(m)
+	} else {
+		p.held = append(p.held, m)
+	}
+}
+
+// parts divides the package's tests among processes.
+func (p *packageRun) parts(ctx context.Context) ([]selection, error) {
+	all := p.selection()
+	switch {
+	case p.cfg.Isolate:
+		names, err := p.list(ctx, all)
+		if err != nil {
+			return nil, err
+		}
+		var parts []selection
+		for _, name := range names {
+			part := all
+			part.only = name
+			parts = append(parts, part)
+		}
+		return parts, nil
+	case p.cfg.Split > 1:
+		var parts []selection
+		for i := range p.cfg.Split {
+			part := all
+			part.shards = append(slices.Clone(all.shards), result.Shard{Index: i + 1, Count: p.cfg.Split})
+			parts = append(parts, part)
+		}
+		return parts, nil
+	}
+	return []selection{all}, nil
+}
+
+// runPart runs a part of the package's tests, in further processes those that a process took down with it.
+func (p *packageRun) runPart(ctx context.Context, part selection) error {
+	var begun done
+	var unconfirmed judge.Selection
+	for goOn := true; goOn; {
+		proc, o, err := p.runProcess(ctx, process{
+			newJudge: p.judge.Process, part: part, args: p.testArgs(begun),
+		})
+		if err != nil {
+			return err
+		}
+		if err := p.runAgain(ctx, proc, o); err != nil {
+			return err
+		}
+		p.judging.Lock()
+		remaining := proc.Finish(o)
+		unconfirmed.Add(proc.Unconfirmed())
+		goOn = len(remaining) > 0
+		if goOn && (ctx.Err() != nil || !proc.Began() || o.Complaint != "" || p.isOver()) {
+			reason := "the process ended before it could run"
+			switch {
+			case o.Stopped != "":
+				reason = o.Stopped + " before it could run"
+			case p.isOver():
+				reason = p.overtime() + " before it could run"
+			}
+			p.judge.Lost(remaining, reason)
+			goOn = false
+		}
+		p.judging.Unlock()
+		if !goOn {
+			break
+		}
+		for _, name := range proc.Planned() {
+			if !slices.Contains(remaining, name) {
+				begun.tests = append(begun.tests, name)
+			}
+		}
+		if specs := proc.BegunSpecs(); specs != "" {
+			begun.specs = append(begun.specs, "-ginkgo.skip="+specs)
+		}
+		p.note("%s: running %d of its tests in a fresh process", p.pkg.ImportPath, len(remaining))
+	}
+	return p.confirm(ctx, unconfirmed)
+}
+
+// confirm runs once more what passed in processes that did not end in order: memcheck could not look for all leaks
+// there, or not report all errors.
+func (p *packageRun) confirm(ctx context.Context, u judge.Selection) error {
+	if len(u.Tests) == 0 {
+		return nil
+	}
+	if ctx.Err() != nil || p.isOver() {
+		reason := interrupted
+		if p.isOver() {
+			reason = p.overtime()
+		}
+		p.judging.Lock()
+		defer p.judging.Unlock()
+		p.judge.Lost(u.Names, "it passed in a process that did not end in order, and "+reason+
+			" before it could run once more")
+		return nil
+	}
+	p.note("%s: running %d that passed once more, as their process did not end in order", p.pkg.ImportPath,
+		max(len(u.Tests), len(u.Specs)))
+	proc, o, err := p.runProcess(ctx, process{
+		newJudge: p.judge.Confirm, args: p.selectionArgs(u),
+	})
+	if err != nil {
+		return err
+	}
+	p.judging.Lock()
+	defer p.judging.Unlock()
+	if remaining := proc.Finish(o); len(remaining) > 0 {
+		p.judge.Lost(remaining, "it passed in a process that did not end in order, and the process that was to run it once "+
+			"more ended before it could")
+	}
+	return nil
+}
+
+// runAgain runs tests of a process that ended in processes of their own, where that says more about them.
+func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.Outcome) error {
+	p.judging.Lock()
+	alone := proc.Alone(o)
+	crashed := proc.Crashed(o)
+	p.judging.Unlock()
+	for _, a := range alone {
+		if ctx.Err() != nil {
+			return nil
+		}
+		p.note("%s: running %s alone, to name an error that memcheck only counted", p.pkg.ImportPath, a.Test)
+		again, o, err := p.runAlone(ctx, a)
+		if err != nil {
+			return fmt.Errorf("running %s alone: %w", a.Test, err)
+		}
+		p.judging.Lock()
+		a.Finish(proc, again, o)
+		p.judging.Unlock()
+	}
+	if crashed != nil && ctx.Err() == nil {
+		p.note("%s: running %s alone, to see whether it needs the tests before it to take its process down",
+			p.pkg.ImportPath, crashed.Test)
+		again, o, err := p.runAlone(ctx, crashed)
+		if err != nil {
+			return fmt.Errorf("running %s alone: %w", crashed.Test, err)
+		}
+		p.judging.Lock()
+		crashed.FinishCrash(again, o)
+		p.judging.Unlock()
+	}
+	p.judging.Lock()
+	strays := proc.Strays()
+	failed := proc.OwnFailures(o)
+	p.judging.Unlock()
+	if len(strays.Tests) > 0 && o.Stopped == "" && ctx.Err() == nil {
+		p.note("%s: running %d once more with a leak check after each, to see which of them leaks", p.pkg.ImportPath,
+			max(len(strays.Tests), len(strays.Specs)))
+		again, _, err := p.runProcess(ctx, process{
+			newJudge: p.judge.Silent, part: selection{leaks: everyTest}, args: p.selectionArgs(strays),
+		})
+		if err != nil {
+			return fmt.Errorf("looking for leaks after each test: %w", err)
+		}
+		p.judging.Lock()
+		proc.FinishStrays(again)
+		p.judging.Unlock()
+	}
+	for _, a := range failed {
+		if ctx.Err() != nil {
+			return nil
+		}
+		p.note("%s: running %s without memcheck, to see whether it fails there, too", p.pkg.ImportPath, a.Test)
+		passed, err := p.runNatively(ctx, a)
+		if err != nil {
+			return fmt.Errorf("running %s without memcheck: %w", a.Test, err)
+		}
+		p.judging.Lock()
+		a.FinishNative(passed)
+		p.judging.Unlock()
+	}
+	return nil
+}
+
+func (p *packageRun) runAlone(ctx context.Context, a *judge.Alone) (*judge.Process, judge.Outcome, error) {
+	return p.runProcess(ctx, process{
+		newJudge: func(command []string) *judge.Process { return a.Process(p.judge, command) },
+		args:     p.aloneArgs(a),
+	})
+}
+
+// packageLimit is how long the tests of a package may take, testLimit how long one may; 0 is for ever.
+func (r *run) packageLimit() time.Duration { return limit(r.cfg.Timeout, DefaultTimeout) }
+func (r *run) testLimit() time.Duration    { return limit(r.cfg.TestTimeout, DefaultTestTimeout) }
+
+func limit(asked, usual time.Duration) time.Duration {
+	if asked == 0 {
+		asked = usual
+	}
+	return TimeoutFactor * max(0, asked)
+}
+
+// isOver says whether the package's tests took longer than they may.
+func (p *packageRun) isOver() bool {
+	limit := p.packageLimit()
+	return limit > 0 && time.Since(p.began) >= limit
+}
+
+// overtime says so.
+func (p *packageRun) overtime() string {
+	return fmt.Sprintf("the package's tests took longer than %s (--timeout, times %d)", p.packageLimit(), TimeoutFactor)
+}
