@@ -111,8 +111,8 @@ type Process struct {
 	tooLong chan struct{}
 	expire  sync.Once
 	done    chan struct{} // closed when result and err are set
-	result *Result
-	err    error
+	result  *Result
+	err     error
 }
 
 // PID returns the id of the process, which is also that of its process group.

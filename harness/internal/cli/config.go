@@ -15,10 +15,10 @@ import (
 	"github.com/cgogrind/cgogrind/harness/internal/tomlfile"
 )
 
-// configName is the name of the configuration file.
-const configName = "cgogrind.toml"
+// configNames are the names that a configuration file may have.
+var configNames = []string{"cgogrind.toml", ".cgogrind.toml"}
 
-const configHelp = `Flags that a repository wants every time are in cgogrind.toml, in the working directory or the
+const configHelp = `Flags that a repository wants every time are in cgogrind.toml or .cgogrind.toml, in the working directory or the
 nearest one above it: a table for each command, whose keys are the command's flags, and for test the
 key packages. Names of files are relative to the configuration file; flags on the command line win.
 
@@ -41,6 +41,11 @@ func (a *app) configure(root *cobra.Command) {
 			continue
 		}
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if dir := cmd.Flags().Lookup("C"); dir != nil {
+				if err := a.changeDir(dir.Value.String()); err != nil {
+					return err
+				}
+			}
 			if err := a.applyConfig(root, cmd); err != nil {
 				return err
 			}
@@ -126,20 +131,22 @@ func findConfig(named string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("finding the configuration: %w", err)
 	}
-	name := configName // short, as long as it is here
+	way := "" // to dir: short, as long as it is here
 	for {
-		_, err := os.Stat(filepath.Join(dir, configName))
-		switch {
-		case err == nil:
-			return name, nil
-		case !errors.Is(err, fs.ErrNotExist):
-			return "", usagef("finding the configuration: %v", err)
+		for _, name := range configNames {
+			_, err := os.Stat(filepath.Join(dir, name))
+			switch {
+			case err == nil:
+				return filepath.Join(way, name), nil
+			case !errors.Is(err, fs.ErrNotExist):
+				return "", usagef("finding the configuration: %v", err)
+			}
 		}
 		above := filepath.Dir(dir)
 		if above == dir {
 			return "", nil
 		}
-		dir, name = above, filepath.Join("..", name)
+		dir, way = above, filepath.Join("..", way)
 	}
 }
 

@@ -23,7 +23,7 @@ type testFlags struct {
 	count, gcStress           int
 	cgoCheck2                 bool
 	schedule                  scheduleFlags
-	dir, overlay, asmflags    string
+	overlay, asmflags         string
 	vet                       string
 	suppressions              []string
 	allocator, output         string
@@ -113,7 +113,7 @@ func (f *testFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.asmflags, "asmflags", "", "`FLAGS` for the assembler")
 	fs.StringVar(&f.overlay, "overlay", "", "a `FILE` that names replacements for source files, beside those of the runtime")
 	fs.StringVar(&f.vet, "vet", "off", "for go test's command lines: go vet does not run here, whatever `LIST` says")
-	fs.StringVarP(&f.dir, "C", "C", "", "change to `DIR` first")
+	fs.StringP("C", "C", "", "change to `DIR` first") // see configure
 	complete(cmd, "runtime", string(result.Instrumented), string(result.Stock))
 	complete(cmd, "mod", "readonly", "vendor", "mod")
 }
@@ -189,9 +189,6 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 func (a *app) test(cmd *cobra.Command, f testFlags) error {
 	if len(f.patterns) == 0 {
 		f.patterns = a.packages
-	}
-	if err := a.changeDir(f.dir); err != nil {
-		return err
 	}
 	cfg, err := a.config(f)
 	if err != nil {
