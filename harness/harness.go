@@ -236,7 +236,7 @@ func (r *run) runPackages(ctx context.Context) (result.ExitCode, error) {
 	runCtx, cancel := r.begin(ctx)
 	defer cancel()
 	if err := r.runAll(runCtx); err != nil {
-		return result.ExitInconclusive, err
+		return result.ExitInconclusive, errors.Join(r.emitErr, err)
 	}
 	if err := r.times.save(); err != nil {
 		fmt.Fprintln(r.cfg.Notes, err) // the next run does without

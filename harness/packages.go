@@ -104,7 +104,13 @@ func (p *packageRun) do(ctx context.Context, named []judge.Named) error {
 		all.Go(func() { errs[i] = p.runPart(ctx, part) })
 	}
 	all.Wait()
-	if err := errors.Join(errs...); err != nil {
+	switch err := errors.Join(errs...); {
+	case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
+		p.take(result.Message{Test: &result.Test{
+			Package: p.pkg.ImportPath, Name: result.Setup, Verdict: result.Inconclusive,
+			Reason: interrupted + " before its tests began",
+		}})
+	case err != nil:
 		return fmt.Errorf("running %s: %w", p.pkg.ImportPath, err)
 	}
 	if p.first { // no process was to run

@@ -6,9 +6,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/cgogrind/cgogrind/harness/internal/cli"
@@ -62,6 +64,7 @@ func run(t *testing.T, dir string) {
 			"fingerprint": fingerprint,
 			"nothing":     nothing,
 			"scrub":       scrub,
+			"verdicts":    verdicts,
 		},
 		Setup: func(env *testscript.Env) error {
 			// The caches are shared: a run with empty ones builds the standard library anew.
@@ -114,6 +117,27 @@ func fingerprint(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("no finding is %s", args[0])
+}
+
+// verdicts compares the verdicts in streams, sorted by name and a line each, with a file: verdicts WANT STREAM….
+func verdicts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: verdicts want stream…")
+	}
+	var got []string
+	for _, stream := range args[1:] {
+		for m, err := range result.Decode(strings.NewReader(ts.ReadFile(stream))) {
+			ts.Check(err)
+			if m.Test != nil {
+				got = append(got, m.Test.Name+" "+string(m.Test.Verdict))
+			}
+		}
+	}
+	slices.Sort(got)
+	want := strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), "\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		ts.Fatalf("verdicts (-want +got):\n%s", diff)
+	}
 }
 
 // nothing checks that the temporary folder has nothing of cgogrind's left.
