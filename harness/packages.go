@@ -80,6 +80,18 @@ type packageRun struct {
 }
 
 func (p *packageRun) do(ctx context.Context, named []judge.Named) error {
+	defer func() {
+		if p.first { // no process took the slot
+			<-p.slots
+		}
+	}()
+	if !p.deadline.IsZero() && time.Now().After(p.deadline) {
+		p.emit(result.Message{Test: &result.Test{
+			Package: p.pkg.ImportPath, Name: result.Setup, Verdict: result.Skip,
+			Reason: "the budget was used up before its tests began",
+		}})
+		return nil
+	}
 	token := make([]byte, 16)
 	rand.Read(token) // never fails
 	p.token = hex.EncodeToString(token)
@@ -112,9 +124,6 @@ func (p *packageRun) do(ctx context.Context, named []judge.Named) error {
 		}})
 	case err != nil:
 		return fmt.Errorf("running %s: %w", p.pkg.ImportPath, err)
-	}
-	if p.first { // no process was to run
-		<-p.slots
 	}
 	p.judge.Finish()
 	p.supps.count(p.judge.Suppressed())
