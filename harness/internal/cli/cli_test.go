@@ -36,6 +36,15 @@ func TestScriptsUnderValgrind(t *testing.T) {
 	run(t, "testdata/valgrind")
 }
 
+// The scripts in testdata/slow take minutes.
+func TestSlowScripts(t *testing.T) {
+	if os.Getenv("CGOGRIND_FULL") == "" {
+		t.Skip("slow: ./ci/test --full runs them")
+	}
+	needValgrind(t)
+	run(t, "testdata/slow")
+}
+
 // needValgrind skips a test where valgrind or gcc is missing, but in CI.
 func needValgrind(t *testing.T) {
 	t.Helper()
