@@ -42,6 +42,7 @@ type Process struct {
 	program       *Program           // that the process runs, if it marks no tests
 	order         []uint64           // unique numbers, as they were reported
 	byUnique      map[uint64]*record // nil for errors that are no defects
+	faulted       uint64             // the last error before a fatal signal, by unique number
 	folds         foldCounter
 	outsideFolds  []fold
 	forged        int             // marks that were not obeyed
@@ -152,12 +153,24 @@ func (p *Process) Event(ev valgrind.Event, err error) {
 		for _, c := range ev {
 			p.counts[c.Unique] = int(c.Count)
 		}
+		p.forgetSecondFault()
 	case valgrind.SuppressionCounts:
 		for _, c := range ev {
 			p.judge.suppressed[c.Name] += c.Count
 		}
 	case valgrind.FatalSignal:
 		p.signal = &ev
+		if len(p.order) > 0 {
+			p.faulted = p.order[len(p.order)-1]
+		}
+	}
+}
+
+// forgetSecondFault takes back what memcheck counted twice: a fault that Go's signal handler has told of happens once more,
+// and ends the process then.
+func (p *Process) forgetSecondFault() {
+	if p.signal != nil && p.signal.Code > 0 && strings.HasPrefix(p.output.panics, "SIG") && p.counts[p.faulted] > 1 {
+		p.counts[p.faulted]--
 	}
 }
 
