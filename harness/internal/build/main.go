@@ -206,11 +206,3 @@ func copyProgram(from, to string) (sum string, err error) {
 	defer func() { err = errors.Join(err, out.Close()) }()
 	return hashOf(io.TeeReader(in, out))
 }
-
-// SaveProgram copies a program that was built.
-func SaveProgram(from, to string) error {
-	if _, err := copyProgram(from, to); err != nil {
-		return fmt.Errorf("saving the program: %w", err)
-	}
-	return nil
-}
