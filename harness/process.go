@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,11 +101,21 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 			p.emit(result.Message{Progress: &result.Progress{Package: p.pkg.ImportPath, Text: line}})
 		}
 	}
+	var out io.Writer = proc.Output()
+	output := files + ".output"
+	if p.saved != nil {
+		f, err := os.Create(output)
+		if err != nil {
+			return nil, judge.Outcome{}, fmt.Errorf("saving what the tests print: %w", err)
+		}
+		defer f.Close()
+		out = io.MultiWriter(out, f)
+	}
 	killsBefore := oomKills()
 	running, err := memcheck.Start(ctx, memcheck.Command{
 		Valgrind: p.valgrind, Options: opts, Program: p.pkg.Binary, Args: c.args, Dir: p.pkg.Dir,
 		Env:    set(p.testEnv(p.pkg, p.token), "CGOGRIND_SELECT", files+".select"),
-		Stdout: proc.Output(), Stderr: proc.Output(), QuitOnTimeout: true,
+		Stdout: out, Stderr: out, QuitOnTimeout: true,
 	})
 	if err != nil {
 		return nil, judge.Outcome{}, err
@@ -135,7 +146,7 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 	if waitErr != nil {
 		return nil, judge.Outcome{}, waitErr
 	}
-	if err := p.saveProcess(ctx, p.pkg, command, p.token, res); err != nil {
+	if err := p.saveProcess(ctx, p.pkg, command, p.token, output, res); err != nil {
 		return nil, judge.Outcome{}, err
 	}
 	p.judging.Lock()

@@ -25,11 +25,13 @@ func (r *run) openSaved() (result.ExitCode, error) {
 }
 
 // saveProcess keeps a process that has ended. What was interrupted is kept, too.
-func (r *run) saveProcess(ctx context.Context, p build.Package, command []string, token string, res *memcheck.Result) error {
+func (r *run) saveProcess(ctx context.Context, p build.Package, command []string, token, output string,
+	res *memcheck.Result) error {
 	if r.saved == nil {
 		return nil
 	}
 	return r.saved.Add(context.WithoutCancel(ctx), artifact.Process{
-		Package: p.ImportPath, Binary: p.Binary, Command: command, Env: r.testEnv(p, token), Result: res,
+		Package: p.ImportPath, Binary: p.Binary, Command: command, Env: r.testEnv(p, token), Output: output,
+		Result: res,
 	})
 }

@@ -88,6 +88,7 @@ type Process struct {
 	Binary  string
 	Command []string
 	Env     []string
+	Output  string // the file with all that the tests printed
 	Result  *memcheck.Result
 }
 
@@ -133,7 +134,7 @@ func (f *Folder) add(ctx context.Context, p Process) error {
 	if err := os.WriteFile(file("command"), []byte(shell.Command{Args: p.Command}.String()+"\n"), 0o666); err != nil {
 		return err
 	}
-	if err := os.WriteFile(file("stderr"), p.Result.Stderr, 0o666); err != nil {
+	if err := copyFile(file("output"), p.Output, 0o666); err != nil {
 		return err
 	}
 	for _, r := range p.Result.Reports {

@@ -72,6 +72,10 @@ func TestSavedAndCompared(t *testing.T) {
 	if err := os.WriteFile(report, []byte("<valgrindoutput>"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	output := filepath.Join(t.TempDir(), "output")
+	if err := os.WriteFile(output, []byte("said\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	dir := filepath.Join(t.TempDir(), "deep", "saved")
 	folder, err := Create(dir, Machine{Tool: "v1", Go: "go1.26.8"})
 	if err != nil {
@@ -79,7 +83,7 @@ func TestSavedAndCompared(t *testing.T) {
 	}
 	p := Process{
 		Package: "example.com/m/p", Binary: binary, Command: []string{"valgrind", "-x y"}, Env: append(os.Environ(), "MY_TOKEN=hidden"),
-		Result: &memcheck.Result{Stderr: []byte("said\n"), Reports: []memcheck.Report{{PID: 42, Path: report}}},
+		Output: output, Result: &memcheck.Result{Reports: []memcheck.Report{{PID: 42, Path: report}}},
 	}
 	for range 2 {
 		if err := folder.Add(t.Context(), p); err != nil {
@@ -87,7 +91,7 @@ func TestSavedAndCompared(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"0.command": "valgrind '-x y'\n", "0.stderr": "said\n", "0.42.xml": "<valgrindoutput>", "1.42.xml": "<valgrindoutput>",
+		"0.command": "valgrind '-x y'\n", "0.output": "said\n", "0.42.xml": "<valgrindoutput>", "1.42.xml": "<valgrindoutput>",
 	} {
 		if got, err := os.ReadFile(filepath.Join(dir, "example.com/m/p", name)); err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v", name, got, err)
