@@ -139,6 +139,7 @@ paxos propose interval = 0.02
 paxos min wait = 0.01
 mon allow pool delete = true
 mon allow pool size one = true
+auth allow insecure global id reclaim = false
 mon warn on pool no redundancy = false
 mon warn on pool no app = false
 mon data avail warn = 0
