@@ -133,7 +133,7 @@ func (r *run) againCommand(p Program, args []string) string {
 	words := append([]string{"cgogrind", "exec"}, repro.Flags...)
 	words = append(append(words, "--", p.Path), args...)
 	env := repro.Env
-	if get(r.cfg.Env, "CARGO") != "" { // which sets this for what it runs, and for libraries of its own only
+	if shell.Getenv(r.cfg.Env, "CARGO") != "" { // which sets this for what it runs, and for libraries of its own only
 		env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "LD_LIBRARY_PATH=") })
 	}
 	return shell.Command{Env: env, Args: words}.String()

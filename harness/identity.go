@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 )
 
 // runVariables are those in which CI systems say which run a job belongs to; a run that is started again has another
@@ -21,7 +23,7 @@ func (r *run) runKey() string {
 	fmt.Fprintf(h, "%q %q %q %q %q %q %v %v\n", r.cfg.Patterns, r.cfg.Run, r.cfg.Skip, r.cfg.Tags, r.cfg.BuildFlags,
 		r.cfg.TestFlags, r.cfg.GCStress, r.cfg.CgoCheck2)
 	for _, name := range runVariables {
-		fmt.Fprintf(h, "%s=%s\n", name, get(r.cfg.Env, name))
+		fmt.Fprintf(h, "%s=%s\n", name, shell.Getenv(r.cfg.Env, name))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
@@ -288,22 +289,13 @@ func (r *run) testEnv(p build.Package, token string) []string {
 	for _, kv := range append([]string{"GODEBUG=" + goDebug}, r.built.Env...) {
 		key, value, _ := strings.Cut(kv, "=")
 		if key == "GODEBUG" {
-			if old := get(env, key); old != "" {
+			if old := shell.Getenv(env, key); old != "" {
 				value = old + "," + value
 			}
 		}
 		env = set(env, key, value)
 	}
 	return env
-}
-
-func get(env []string, key string) string {
-	for _, kv := range slices.Backward(env) {
-		if v, ok := strings.CutPrefix(kv, key+"="); ok {
-			return v
-		}
-	}
-	return ""
 }
 
 func set(env []string, key, value string) []string {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
@@ -33,7 +34,7 @@ func withSeed(flags []string) []string {
 func (r *run) repro() judge.Repro {
 	var p judge.Repro
 	for _, name := range reproVariables {
-		value := get(r.cfg.Env, name)
+		value := shell.Getenv(r.cfg.Env, name)
 		switch name {
 		case "GOTOOLCHAIN":
 			if !strings.HasPrefix(value, "go") {

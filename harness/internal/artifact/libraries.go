@@ -5,7 +5,6 @@ import (
 	"debug/elf"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -62,15 +61,16 @@ func Libraries(ctx context.Context, program string, env []string) ([]Library, er
 
 // buildID is a file's GNU build id in hexadecimal digits; empty if it has none.
 func buildID(file string) string {
-	r, err := os.Open(file)
+	f, err := elf.Open(file)
 	if err != nil {
 		return ""
 	}
-	defer r.Close()
-	f, err := elf.NewFile(r)
-	if err != nil {
-		return ""
-	}
+	defer f.Close()
+	return BuildID(f)
+}
+
+// BuildID is the GNU build id of a program or library in hexadecimal digits; empty if it has none.
+func BuildID(f *elf.File) string {
 	s := f.Section(".note.gnu.build-id")
 	if s == nil {
 		return ""

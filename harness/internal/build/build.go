@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
@@ -156,7 +157,7 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 		return nil, fmt.Errorf("GOOS=%s: memcheck runs Linux programs only", b.goEnv.GOOS)
 	}
 	if b.goEnv.CgoEnabled != "1" {
-		if lookup(cfg.Env, "CGO_ENABLED") == "0" {
+		if shell.Getenv(cfg.Env, "CGO_ENABLED") == "0" {
 			return nil, errors.New("CGO_ENABLED=0 is set: C code is what memcheck is for, so unset it")
 		}
 		return nil, fmt.Errorf("%w: %s; install one (apt-get install gcc libc6-dev)", ErrNoCompiler, b.goEnv.CC)
@@ -225,17 +226,8 @@ func (b *builder) leaveModuleCache() error {
 	b.res.GOROOT = link
 	b.goCmd = filepath.Join(link, "bin", "go")
 	b.env = append(slices.Clone(b.env), "GOTOOLCHAIN=local", "GOROOT="+link,
-		"PATH="+filepath.Join(link, "bin")+string(os.PathListSeparator)+lookup(b.env, "PATH"))
+		"PATH="+filepath.Join(link, "bin")+string(os.PathListSeparator)+shell.Getenv(b.env, "PATH"))
 	return nil
-}
-
-func lookup(env []string, key string) string {
-	for _, e := range slices.Backward(env) {
-		if v, ok := strings.CutPrefix(e, key+"="); ok {
-			return v
-		}
-	}
-	return ""
 }
 
 // flagsTags are the build tags that GOFLAGS sets: -tags on the command line overrides them, so they have to be said

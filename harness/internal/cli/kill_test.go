@@ -33,16 +33,15 @@ func TestNever(t *testing.T) {}
 `,
 }
 
-// hang starts cgogrind test on the hanging module, waits until it hangs, and returns it with its temporary folder.
-func hang(t *testing.T, stdout io.Writer, args ...string) (cmd *exec.Cmd, temp string) {
+// inModule is cgogrind with arguments in a module with these files, and the temporary folder that it gets.
+func inModule(t *testing.T, files map[string]string, args ...string) (cmd *exec.Cmd, temp string) {
 	t.Helper()
-	needValgrind(t)
 	dir := t.TempDir()
 	temp = filepath.Join(dir, "tmp")
 	if err := os.Mkdir(temp, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range hangingModule {
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -55,9 +54,17 @@ func hang(t *testing.T, stdout io.Writer, args ...string) (cmd *exec.Cmd, temp s
 	if err := os.Symlink(self, program); err != nil {
 		t.Fatal(err)
 	}
-	cmd = exec.Command(program, append([]string{"test", "-v", "--format=json"}, args...)...)
+	cmd = exec.Command(program, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	return cmd, temp
+}
+
+// hang starts cgogrind test on the hanging module, waits until it hangs, and returns it with its temporary folder.
+func hang(t *testing.T, stdout io.Writer, args ...string) (cmd *exec.Cmd, temp string) {
+	t.Helper()
+	needValgrind(t)
+	cmd, temp = inModule(t, hangingModule, append([]string{"test", "-v", "--format=json"}, args...)...)
 	cmd.Stdout = stdout
 	stderr, err := cmd.StderrPipe()
 	if err != nil {

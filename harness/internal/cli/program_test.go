@@ -3,9 +3,7 @@ package cli_test
 import (
 	"bufio"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,27 +49,7 @@ func main() {
 func server(t *testing.T, args ...string) (cmd *exec.Cmd, stdout, stderr *bufio.Reader, temp string) {
 	t.Helper()
 	needValgrind(t)
-	dir := t.TempDir()
-	temp = filepath.Join(dir, "tmp")
-	if err := os.Mkdir(temp, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range serverModule {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "cgogrind") // the name that TestMain knows
-	if err := os.Symlink(self, program); err != nil {
-		t.Fatal(err)
-	}
-	cmd = exec.Command(program, append([]string{"run", "."}, args...)...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	cmd, temp = inModule(t, serverModule, append([]string{"run", "."}, args...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cgogrind/cgogrind/harness"
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
@@ -116,7 +117,7 @@ func parseShard(s string, env []string) (*result.Shard, error) {
 			system, index, count string
 			first                int
 		}) bool {
-			return lookup(env, v.index) != ""
+			return shell.Getenv(env, v.index) != ""
 		})
 		if found < 0 {
 			var names []string
@@ -127,7 +128,7 @@ func parseShard(s string, env []string) (*result.Shard, error) {
 				"say it with --shard=I/N", strings.Join(names, ", "))
 		}
 		v := shardVariables[found]
-		index, count, first = lookup(env, v.index), lookup(env, v.count), v.first
+		index, count, first = shell.Getenv(env, v.index), shell.Getenv(env, v.count), v.first
 		if count == "" {
 			return nil, usagef("--shard=auto: %s is set and %s is not: set it to the number of jobs", v.index, v.count)
 		}
@@ -142,15 +143,6 @@ func parseShard(s string, env []string) (*result.Shard, error) {
 		return nil, usagef("--shard=%s: it is I/N, two numbers, with I from 1 to N, or auto", s)
 	}
 	return &result.Shard{Index: i, Count: n}, nil
-}
-
-func lookup(env []string, key string) string {
-	for _, kv := range slices.Backward(env) {
-		if v, ok := strings.CutPrefix(kv, key+"="); ok {
-			return v
-		}
-	}
-	return ""
 }
 
 // refused are flags of go test that make no sense here, and why.

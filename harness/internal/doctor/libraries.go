@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/artifact"
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 )
 
 // library is a shared library as the dynamic linker finds it.
@@ -62,7 +64,7 @@ func debugOf(path string) (debugInfo, error) {
 	if hasSection(f, ".debug_info", ".zdebug_info") {
 		return fullDebug, nil
 	}
-	if id := buildID(f); len(id) > 2 {
+	if id := artifact.BuildID(f); len(id) > 2 {
 		if _, err := os.Stat(filepath.Join("/usr/lib/debug/.build-id", id[:2], id[2:]+".debug")); err == nil {
 			return fullDebug, nil
 		}
@@ -80,30 +82,10 @@ func hasSection(f *elf.File, names ...string) bool {
 	return slices.ContainsFunc(f.Sections, func(s *elf.Section) bool { return slices.Contains(names, s.Name) })
 }
 
-// buildID is the GNU build id in hexadecimal digits; empty if there is none.
-func buildID(f *elf.File) string {
-	s := f.Section(".note.gnu.build-id")
-	if s == nil {
-		return ""
-	}
-	note, err := s.Data()
-	const header = 16 // three words, and "GNU" with a zero
-	if err != nil || len(note) <= header {
-		return ""
-	}
-	return hex.EncodeToString(note[header:])
-}
-
 // canFetch is whether valgrind and gdb get debug information from a server.
 func (e *examination) canFetch() bool {
-	urls := ""
-	for _, kv := range e.cfg.Env {
-		if v, ok := strings.CutPrefix(kv, "DEBUGINFOD_URLS="); ok {
-			urls = v
-		}
-	}
 	_, err := exec.LookPath("debuginfod-find")
-	return urls != "" && err == nil
+	return shell.Getenv(e.cfg.Env, "DEBUGINFOD_URLS") != "" && err == nil
 }
 
 func (e *examination) libcRemedy() string {

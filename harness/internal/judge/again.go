@@ -26,6 +26,10 @@ type Alone struct {
 	ended bool // it did not
 }
 
+func (p *Process) aloneOf(t *test) *Alone {
+	return &Alone{Test: t.name, Run: t.selector(), Focus: p.focus(t), tests: []*test{t}}
+}
+
 // Running returns the tests that run now, by their identities; those that wait for others are not among them.
 func (p *Process) Running() map[uint64]string {
 	running := make(map[uint64]string)
@@ -43,7 +47,7 @@ func (p *Process) Crashed(o Outcome) *Alone {
 	if t == nil || o.Complaint != "" || o.OutOfMemory || len(p.tests) == 0 {
 		return nil
 	}
-	return &Alone{Test: t.name, Run: t.selector(), Focus: p.focus(t), tests: []*test{t}}
+	return p.aloneOf(t)
 }
 
 // FinishCrash takes how the process of a test that Crashed returned ended.
@@ -69,7 +73,7 @@ func (p *Process) OwnFailures(o Outcome) []*Alone {
 	for _, t := range p.tests {
 		if failed(t) && !slices.ContainsFunc(t.children, failed) && !p.hasRecords(t) && p.judge.natively < maxNatively {
 			p.judge.natively++
-			out = append(out, &Alone{Test: t.name, Run: t.selector(), Focus: p.focus(t), tests: []*test{t}})
+			out = append(out, p.aloneOf(t))
 		}
 	}
 	return out

@@ -221,7 +221,7 @@ func (p *Process) Alone(o Outcome) []*Alone {
 				continue
 			}
 			p.judge.alone++
-			out = append(out, &Alone{Test: t.name, Run: t.selector(), Focus: p.focus(t), tests: []*test{t}})
+			out = append(out, p.aloneOf(t))
 		}
 	}
 	return out

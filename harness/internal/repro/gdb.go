@@ -260,19 +260,24 @@ func (s *Session) DebugNative(ctx context.Context, g GDB) (Attempt, error) {
 		return nil
 	})
 	a.ElapsedS = time.Since(begin).Seconds()
-	switch {
-	case ctx.Err() != nil:
-		return a, context.Cause(ctx)
-	case errors.Is(err, ErrPtrace):
-		return a, &RunError{result.ExitMachine, err}
-	case err != nil:
-		return a, &RunError{code, err}
-	}
-	return a, nil
+	return a, traceError(ctx, code, err)
 }
 
 // ErrPtrace says that gdb or strace could not look into a program.
 var ErrPtrace = errors.New("it may be forbidden here to trace programs")
+
+// traceError is how building a test and running it under gdb or strace ended, with the engine's exit code.
+func traceError(ctx context.Context, code result.ExitCode, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, ErrPtrace):
+		return &RunError{result.ExitMachine, err}
+	case err != nil:
+		return &RunError{code, err}
+	}
+	return nil
+}
 
 // build is harness.Build, or what stands for it in a test.
 func (s *Session) build(ctx context.Context, cfg harness.Config, use func(context.Context, harness.TestBinary) error) (result.ExitCode, error) {

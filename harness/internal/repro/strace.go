@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -75,15 +74,7 @@ func (s *Session) Trace(ctx context.Context, st Strace) (Attempt, error) {
 		return s.writeTrace(st, calls)
 	})
 	a.ElapsedS = time.Since(begin).Seconds()
-	switch {
-	case ctx.Err() != nil:
-		return a, context.Cause(ctx)
-	case errors.Is(err, ErrPtrace):
-		return a, &RunError{result.ExitMachine, err}
-	case err != nil:
-		return a, &RunError{code, err}
-	}
-	return a, nil
+	return a, traceError(ctx, code, err)
 }
 
 var (
