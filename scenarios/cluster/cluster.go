@@ -1,12 +1,12 @@
-// Package cluster gives a suite a real Ceph to talk to: one monitor, one manager and one OSD on memstore, on
-// 127.0.0.1, in a temporary directory, usable within seconds. Clusters can run side by side. With CEPH_CONF set it uses
-// the cluster that this names instead, in a pool of its own.
+// Package cluster gives a suite a real Ceph to talk to: one monitor, one manager and one OSD on memstore, and if asked for
+// a file system with its metadata server, on 127.0.0.1, in a temporary directory, usable within seconds. Clusters can run
+// side by side. With CEPH_CONF set it uses the cluster that this names instead, in a pool of its own.
 //
 // Nothing stays behind, not even when the suite's process is killed: a keeper, a shell script in a session of its own,
 // holds the daemons and the directory (or the pool of the other cluster) and clears them away when its pipe from the
 // suite's process ends.
 //
-// The package starts processes and waits for them. It does not link librados and does not connect: that is the suite's
+// The package starts processes and waits for them. It links no library of Ceph and does not connect: that is the suite's
 // part. Authentication is off unless it is asked for, and nothing is stored on disk for long, so the clusters are of no
 // use for anything else.
 package cluster
@@ -24,6 +24,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,9 @@ type Options struct {
 	// Keys makes a cluster of its own, whatever CEPH_CONF says, that wants a key of everybody (cephx). ConfigFile names
 	// the keyring with the key of client.admin.
 	Keys bool
+	// FileSystem makes a cluster of its own, whatever CEPH_CONF says, that has a file system with the name of the pool, and
+	// a metadata server. The file system has pools of its own. It takes a second or two more.
+	FileSystem bool
 }
 
 // Cluster is a running cluster, or a pool in the one that CEPH_CONF names. It ends with Stop or with the process.
@@ -105,7 +109,7 @@ func start(ctx context.Context, options Options, ports []int) (*Cluster, error) 
 		ended:      make(chan struct{}),
 		done:       make(chan struct{}, 1),
 	}
-	if options.Keys {
+	if options.Keys || options.FileSystem {
 		c.configFile = ""
 	}
 	c.own = c.configFile == ""
@@ -113,10 +117,14 @@ func start(ctx context.Context, options Options, ports []int) (*Cluster, error) 
 	arguments := []string{"borrow", c.pool}
 	if c.own {
 		programs = append(programs, "monmaptool", "ceph-mon", "ceph-mgr", "ceph-osd")
-		arguments = []string{"own", c.pool}
+		arguments = []string{"own", c.pool, ""}
 		if options.Keys {
 			programs = append(programs, "ceph-authtool")
 			arguments[0] = "keyed"
+		}
+		if options.FileSystem {
+			programs = append(programs, "ceph-mds")
+			arguments[2] = c.pool
 		}
 		for _, port := range ports {
 			arguments = append(arguments, strconv.Itoa(port))
@@ -158,8 +166,13 @@ func look(programs []string) error {
 	if missing == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %s; run ./ci/setup, or apt-get install ceph-mon ceph-mgr ceph-osd ceph-common, "+
-		"or name a running cluster with CEPH_CONF", ErrMissing, strings.Join(missing, ", "))
+	remedy := "run ./ci/setup, or apt-get install ceph-mon ceph-mgr ceph-osd ceph-common"
+	if slices.Contains(programs, "ceph-mds") {
+		remedy += " ceph-mds" // and a cluster that CEPH_CONF names would not do
+	} else {
+		remedy += ", or name a running cluster with CEPH_CONF"
+	}
+	return fmt.Errorf("%w: %s; %s", ErrMissing, strings.Join(missing, ", "), remedy)
 }
 
 func (c *Cluster) startKeeper(arguments []string) error {

@@ -12,14 +12,15 @@
 #	done		the last order is carried out
 #	error TEXT	what went wrong; the keeper goes on holding everything, logs included, until the end of file
 #
-# Arguments: "own" POOL PORT... starts a cluster whose monitor listens on the first of these ports that it gets; "keyed"
-# POOL PORT... one that wants keys of everybody, with those of its daemons and of client.admin in DIRECTORY/keyring;
-# "borrow" POOL makes a pool in the cluster that CEPH_CONF names. Exit status: 0 if nothing is left, 1 if a pool is.
+# Arguments: "own" POOL FILES PORT... starts a cluster whose monitor listens on the first of these ports that it gets, with
+# a file system of that name unless FILES is empty; "keyed" POOL FILES PORT... one that wants keys of everybody, with those of
+# its daemons and of client.admin in DIRECTORY/keyring; "borrow" POOL makes a pool in the cluster that CEPH_CONF names. Exit
+# status: 0 if nothing is left, 1 if a pool is.
 
-mode=$1 pool=$2
-shift 2
+mode=$1 pool=$2 files=${3-}
+[ "$mode" = borrow ] || shift 3
 
-dir='' monitor='' storage='' manager='' command='' watcher='' connected='' keys=''
+dir='' monitor='' storage='' manager='' metadata='' command='' watcher='' connected='' keys=''
 auth=none
 [ "$mode" != keyed ] || auth=cephx
 
@@ -40,7 +41,7 @@ clear_away() {
 	done
 	status=0
 	[ -z "$connected" ] || delete_pools || status=1
-	for child in $monitor $storage $manager; do
+	for child in $monitor $storage $manager $metadata; do
 		! alive "$child" || kill -KILL "$child"
 	done
 	wait
@@ -84,7 +85,7 @@ step() {
 	"$@" >&2 3<&- 4>&- &
 	command=$!
 	while alive "$command"; do
-		for daemon in $monitor $storage $manager; do
+		for daemon in $monitor $storage $manager $metadata; do
 			alive "$daemon" || fail "$text failed: a daemon ended"
 		done
 		sleep 0.02
@@ -160,6 +161,10 @@ admin socket = \$name.asok
 # no Python modules: statistics do not need them, and loading them takes seconds
 mgr module path = $dir/modules
 mgr stats period = 1
+
+[mds]
+log file = $dir/\$name.log
+admin socket = \$name.asok
 END
 }
 
@@ -196,6 +201,7 @@ own() {
 	step "registering the OSD" ceph osd new "$uuid" 0
 	step "making the OSD's store" ceph-osd --mkfs -i 0 --osd-uuid "$uuid" --osd-data "$dir/osd" -c "$dir/ceph.conf"
 	start_osd
+	[ -z "$files" ] || start_mds
 }
 
 # make_keys makes the keys of the daemons and of client.admin. The monitor's store takes them over.
@@ -203,16 +209,34 @@ make_keys() {
 	keys=$dir/keyring
 	step "making the monitor's key" ceph-authtool --create-keyring "$keys" --gen-key -n mon. --cap mon 'allow *'
 	step "making the administrator's key" ceph-authtool "$keys" --gen-key -n client.admin \
-		--cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *'
+		--cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *' --cap mds 'allow *'
 	step "making the OSD's key" ceph-authtool "$keys" --gen-key -n osd.0 \
 		--cap mon 'allow profile osd' --cap osd 'allow *' --cap mgr 'allow profile osd'
 	step "making the manager's key" ceph-authtool "$keys" --gen-key -n mgr.a \
 		--cap mon 'allow profile mgr' --cap osd 'allow *'
+	[ -z "$files" ] || step "making the metadata server's key" ceph-authtool "$keys" --gen-key -n mds.a \
+		--cap mon 'allow profile mds' --cap osd 'allow *'
 }
 
 start_osd() {
 	daemon osd.0 ceph-osd -i 0 --osd-data "$dir/osd"
 	storage=$!
+}
+
+start_mds() {
+	daemon mds.a ceph-mds -i a
+	metadata=$!
+}
+
+# make_files makes the file system, which the metadata server takes as soon as it is there, and waits until it serves it.
+make_files() {
+	for part in metadata data; do
+		step "creating pool $files-$part" ceph osd pool create "$files-$part"
+	done
+	step "making file system $files" ceph fs new "$files" "$files-metadata" "$files-data"
+	until grep -q up:active "$dir/mds.stat" 2>/dev/null; do
+		step "waiting for the metadata server" ceph mds stat -o "$dir/mds.stat"
+	done
 }
 
 # stop_osd lets the OSD write down what it stores, but not for longer than a minute.
@@ -266,6 +290,7 @@ step "creating pool $pool" ceph osd pool create "$pool"
 # answered as soon as the pool's placement groups are active
 step "writing to pool $pool" rados -p "$pool" put usable "$dir/keeper.log"
 step "removing from pool $pool" rados -p "$pool" rm usable
+[ "$mode" = borrow ] || [ -z "$files" ] || make_files
 say ready
 
 if [ "$mode" != borrow ]; then
