@@ -98,6 +98,11 @@ type Finding struct {
 	Blocks      uint64      `json:"blocks,omitempty"` // leaked
 	Hint        string      `json:"hint,omitempty"`
 	Repro       string      `json:"repro,omitempty"`
+	// Cause is the fingerprint of the finding that came first, where several of the package have one cause; empty for
+	// that one itself and for a finding on its own. Whatever else is said about a finding (what was decided, the tests,
+	// the exit code) is as without it. The first one may be known, or may have got lost: then the stream has no new
+	// finding of that fingerprint.
+	Cause string `json:"cause,omitempty"`
 }
 
 // Attribution says how the tests of a finding were found. Where several ways agree, it is the first of them.

@@ -79,6 +79,7 @@ func childName(name string) string { return "[child " + name + "]" }
 // Finish takes the end of the report.
 func (c *Child) Finish() {
 	of := c.children.named(c.name)
+	c.program.process.dropDoubtfulClues()
 	of.records = append(of.records, c.program.process.records...)
 	if reason := c.program.process.whole.Reason(); reason != "" && of.problem == "" {
 		of.problem = "memcheck's report on it is incomplete: " + reason

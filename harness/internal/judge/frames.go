@@ -190,6 +190,10 @@ func isLost(f valgrind.Frame) bool { return f.Function == "" && f.Object == "" }
 // unless everything is asked for or nothing else would be left.
 func (r *frameReader) shown(stack []valgrind.Frame) []result.Frame {
 	var all, clean []result.Frame
+	// Where the visible part of a goroutine's stack ends, memcheck may go on with what looks like a return address.
+	for n := len(stack); n > 1 && stack[n-1].Function == "" && stack[n-1].Object == r.cfg.Binary && !r.cfg.AllFrames; n-- {
+		stack = stack[:n-1]
+	}
 	for i, f := range stack {
 		if isCarrier(f.Function) || i > 0 && isLost(f) {
 			continue

@@ -14,7 +14,7 @@ type pattern struct {
 	memory []memory             // what it is about; none for any
 	when   func(a account) bool // what else the report must say; nil for nothing
 	page   string               // of cgogrind explain
-	hint   string               // what usually causes it, and what to do
+	hint   string               // what usually causes it, and what to do; see lent.fill
 }
 
 // hint says in one or two sentences what usually causes a finding like this in cgo code, what to do, and where there is
@@ -22,7 +22,7 @@ type pattern struct {
 func hint(kind valgrind.Kind, a account) string {
 	for _, p := range patterns {
 		if p.matches(kind, a) {
-			return p.hint + " (more: cgogrind explain " + p.page + ")"
+			return a.lent.fill(p.hint) + " (more: cgogrind explain " + p.page + ")"
 		}
 	}
 	return ""
@@ -63,12 +63,11 @@ var patterns = []pattern{
 	{kind: only("MismatchedFree"), page: "wrong-free",
 		hint: "Memory goes back the way it came: malloc with free, new with delete, new[] with delete[], and what a " +
 			"library made with the function that the library has for it."},
-	{kind: badFree, when: label(` lent by strerror`), page: "strerror",
+	{kind: badFree, memory: []memory{lentMemory}, when: lender(`^strerror`), page: "strerror",
 		hint: "The text belongs to libc, which frees it later: let strerror_r write into a buffer of yours, or copy it, " +
 			"and free neither. strerror does not know the code: was it to be negated?"},
-	{kind: badFree, when: label(` lent by `), page: "borrowed",
-		hint: "The library lent this memory and goes on using it: copy it, and free only what you made, or what the " +
-			"documentation gives to you."},
+	{kind: badFree, memory: []memory{lentMemory}, page: "borrowed",
+		hint: "This WHAT belongs to OWNER, which lends it until END: copy it, and do not free it."},
 	{kind: badFree, memory: []memory{cFreed}, when: freedBy(threadEnd), page: "thread-local",
 		hint: "The end of a thread has freed it: what is handed to a thread's key with a destructor " +
 			"(pthread_key_create) is that thread's to free."},
@@ -86,9 +85,8 @@ var patterns = []pattern{
 			"is what the library's documentation does not tell you to free: copy it, and free only what you made."},
 
 	// Reading and writing.
-	{kind: access, when: label(` lent by `), page: "overwritten-result",
-		hint: "The function that lent this memory has taken it back: its next call does that, or the end of the thread. " +
-			"Let its _r form write into memory of yours, or copy the result at once."},
+	{kind: access, memory: []memory{lentMemory}, page: "overwritten-result",
+		hint: "This WHAT belongs to OWNER, which lent it until END, and has taken it back: COPY."},
 	{memory: []memory{goCollected}, page: "kept-pointer",
 		hint: "C still used this memory when nothing in Go did any more. Keep it reachable for as long as C holds the " +
 			"pointer (a runtime.Pinner, or runtime.KeepAlive after the last call), or copy it into C memory (C.CBytes, " +
@@ -199,6 +197,53 @@ func freedBy(function string) func(account) bool {
 
 func hasFunction(stack []valgrind.Frame, re *regexp.Regexp) bool {
 	return slices.ContainsFunc(stack, func(f valgrind.Frame) bool { return re.MatchString(goName(f.Function)) })
+}
+
+// lender says whether the function that lent the memory matches.
+func lender(function string) func(account) bool {
+	re := regexp.MustCompile(function)
+	return func(a account) bool { return re.MatchString(a.lent.function) }
+}
+
+// lenders are the functions whose results the instrumented runtime guards, and until when they are lent. copyWith is
+// what writes the same into memory of the caller's, if there is something.
+var lenders = []struct {
+	function, owner, until, copyWith string
+}{
+	{"strerror", "libc", "the next code that strerror does not know, or the thread's end", "strerror_r"},
+	{"strerror_l", "libc", "the next code that strerror does not know, or the thread's end", "strerror_r"},
+	{"strsignal", "libc", "the next signal that strsignal does not know, or the thread's end", ""},
+	{"dlerror", "libc", "the next call of dlerror in the same thread, or the thread's end", ""},
+	{"inet_ntoa", "libc", "the next call of inet_ntoa in the same thread, or the thread's end", "inet_ntop"},
+	{"asctime", "libc", "the next call of asctime or ctime, in any thread", "asctime_r"},
+	{"ctime", "libc", "the next call of ctime or asctime, in any thread", "ctime_r"},
+	{"gmtime", "libc", "the next call of gmtime or localtime, in any thread", "gmtime_r"},
+	{"localtime", "libc", "the next call of localtime or gmtime, in any thread", "localtime_r"},
+	{"ttyname", "libc", "the next call of ttyname, in any thread", "ttyname_r"},
+	{"getpwnam", "libc", "the next call of getpwnam, in any thread", "getpwnam_r"},
+	{"getpwuid", "libc", "the next call of getpwuid, in any thread", "getpwuid_r"},
+	{"getgrnam", "libc", "the next call of getgrnam, in any thread", "getgrnam_r"},
+	{"getgrgid", "libc", "the next call of getgrgid, in any thread", "getgrgid_r"},
+	{"rados_getxattrs_next", "librados", "the next call with the same iterator, or rados_getxattrs_end", ""},
+	{"rados_nobjects_list_next", "librados", "the next call with the same listing, or rados_nobjects_list_close", ""},
+}
+
+// fill puts what is known of lent memory into a hint: WHAT it is, its OWNER, the END of its lease, how to COPY it.
+func (l lent) fill(hint string) string {
+	if l.function == "" {
+		return hint
+	}
+	owner, until, by := "the library", "the next call of "+l.function, "copy it before that"
+	for _, k := range lenders {
+		if k.function != l.function {
+			continue
+		}
+		owner, until = k.owner, k.until
+		if k.copyWith != "" {
+			by += ", or let " + k.copyWith + " write into memory of yours"
+		}
+	}
+	return strings.NewReplacer("WHAT", l.what, "OWNER", owner, "END", until, "COPY", by).Replace(hint)
 }
 
 // label says whether what memcheck says about the memory matches.

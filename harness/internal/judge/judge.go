@@ -49,6 +49,7 @@ type Judge struct {
 	frames   *frameReader
 	findings []*result.Finding
 	byKey    map[findingKey]*result.Finding
+	clues    map[*result.Finding][]clues // of each record of a finding
 	// interrupted are the top-level tests whose Ginkgo suite goes on in another process, with what came of them so far.
 	interrupted map[string]interruption
 
@@ -72,7 +73,8 @@ type findingKey struct {
 // New returns a Judge that hands its messages to emit.
 func New(cfg Config, emit func(result.Message)) *Judge {
 	j := &Judge{
-		cfg: cfg, emit: emit, byKey: make(map[findingKey]*result.Finding), interrupted: make(map[string]interruption),
+		cfg: cfg, emit: emit, byKey: make(map[findingKey]*result.Finding),
+		clues: make(map[*result.Finding][]clues), interrupted: make(map[string]interruption),
 		suppressed: make(map[string]uint64), waiting: make(map[string]bool),
 	}
 	j.frames = &frameReader{cfg: &j.cfg, files: make(map[string][]string)}
@@ -84,6 +86,7 @@ func (j *Judge) Finish() {
 	if j.children != nil {
 		j.children.finish()
 	}
+	j.findCauses()
 	for _, f := range j.findings {
 		j.emit(result.Message{Finding: f})
 	}
@@ -151,6 +154,7 @@ func (j *Judge) add(r *record, d result.Disposition, tests []string, repro strin
 			f.Tests = append(f.Tests, t)
 		}
 	}
+	j.clues[f] = append(j.clues[f], r.clues)
 	f.Count += r.count
 	f.Bytes += r.bytes
 	f.Blocks += r.blocks

@@ -15,6 +15,7 @@ import (
 type account struct {
 	message string
 	memory  memory
+	lent    lent // where memory is lentMemory
 	// sections are memcheck's, with labels and without the frames of Go's allocator and collector: a finding is blamed
 	// on them, attributed and identified by them.
 	sections []valgrind.Section
@@ -36,6 +37,7 @@ const (
 	goBefore             // before the beginning of one
 	goCollected          // in a Go object that the garbage collector has freed
 	goFreed              // in a Go object that C code gave to free
+	lentMemory           // in memory that a library lent
 )
 
 func (a *account) add(label string, stack, all []valgrind.Frame) {
@@ -81,6 +83,9 @@ func tell(e *valgrind.Error) account {
 			}
 			a.add(label, o.stack, stack)
 		case i > 0 && text == "" && len(stack) == 0:
+		case lentText.MatchString(text):
+			a.memory, a.lent = lentMemory, parseLent(text)
+			a.add(a.lent.String(), stack, stack)
 		default:
 			if isBlock {
 				a.memory = b.cMemory()
@@ -88,13 +93,18 @@ func tell(e *valgrind.Error) account {
 			a.add(plainText(text), stack, stack)
 		}
 	}
-	a.message += a.aboutGo(e)
+	a.message += a.aboutMemory(e)
 	return a
 }
 
-// aboutGo is what a message lacks that is about Go's memory.
-func (a *account) aboutGo(e *valgrind.Error) string {
+// aboutMemory is what a message lacks that is about Go's memory, or about memory that was lent.
+func (a *account) aboutMemory(e *valgrind.Error) string {
 	switch a.memory {
+	case lentMemory:
+		if isFree(e.Kind) {
+			return " of memory lent by " + a.lent.function
+		}
+		return " in memory that was lent by " + a.lent.function
 	case goInside, goFreed:
 		if isFree(e.Kind) {
 			return " of Go memory"
@@ -145,6 +155,34 @@ func parseBlock(text string) (b block, ok bool) {
 		}
 	}
 	return b, true
+}
+
+// lent is memory that a function lent: see goruntime's README, "Borrowed memory".
+type lent struct {
+	article, what string // "a", "text"
+	function      string // "strerror"
+	where         string // "inside"
+	offset, size  uint64
+}
+
+// lentText is what memcheck makes of the description that the instrumented runtime gives such memory.
+var lentText = regexp.MustCompile(`^(?:Address 0x[0-9A-Fa-f]+ is )?([0-9,]+) bytes (inside|after|before) (an?) ` +
+	`(.+) lent by (\S+) of size ([0-9,]+) client-defined$`)
+
+func parseLent(text string) lent {
+	m := lentText.FindStringSubmatch(text)
+	if m == nil {
+		return lent{}
+	}
+	return lent{
+		article: m[3], what: m[4], function: m[5], where: m[2], offset: number(m[1]), size: number(m[6]),
+	}
+}
+
+// String places an address: "0 bytes inside a text of 17 bytes that strerror lent at".
+func (l lent) String() string {
+	return fmt.Sprintf("%s %s %s %s of %s that %s lent at", plural(int(l.offset), "byte"), l.where, l.article, l.what,
+		plural(int(l.size), "byte"), l.function)
 }
 
 func (b block) cMemory() memory {

@@ -242,3 +242,22 @@ func TestLeakHints(t *testing.T) {
 		}
 	}
 }
+
+// What follows the visible part of a goroutine's stack is no place that anybody called from.
+func TestStackEndsWithKnownFunctions(t *testing.T) {
+	cfg := testConfig(t)
+	r := frameReader{cfg: &cfg, files: make(map[string][]string)}
+	stray := valgrind.Frame{IP: 0x5006ed, Object: binary}
+	for _, c := range []struct {
+		stack []valgrind.Frame
+		want  int
+	}{
+		{[]valgrind.Frame{vgFree, goFree, testA, stray, stray}, 3},
+		{[]valgrind.Frame{vgFree, stray, testA, noSymbol}, 4}, // inside, or in a library, it tells something
+		{[]valgrind.Frame{stray}, 1},
+	} {
+		if got := r.shown(c.stack); len(got) != c.want {
+			t.Errorf("%d frames of %d: %+v", len(got), len(c.stack), got)
+		}
+	}
+}

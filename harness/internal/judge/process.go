@@ -116,6 +116,7 @@ type record struct {
 	blame       *result.Frame
 	stacks      []result.Stack
 	hint        string
+	clues       clues
 	depth       int      // of the blamed frame in the error's own stack, in addresses from 1; 0 if it is not there
 	testDepth   int      // the same of the test's function, for programs
 	functions   []string // of the code under test, from the innermost to the blamed one: what a test may expect
@@ -333,6 +334,7 @@ func (p *Process) newRecord(e *valgrind.Error) *record {
 		blame:       fr.blame(a.sections),
 		fingerprint: result.Fingerprint(string(e.Kind), fr.significant(a.sections)),
 		functions:   fr.blamable(a.sections),
+		clues:       p.cluesOf(e, a),
 	}
 	if len(e.Sections) > 0 {
 		r.depth = fr.depth(e.Sections[0].Stack, r.blame)

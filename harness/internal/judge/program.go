@@ -83,6 +83,7 @@ func (p *Program) Finish(o Outcome) {
 			r.count = uint64(n)
 		}
 	}
+	proc.dropDoubtfulClues()
 	for _, r := range proc.records {
 		r.disposition = proc.disposition(r, r.tests)
 		again := p.again

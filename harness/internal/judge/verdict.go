@@ -215,6 +215,7 @@ func (p *Process) dropLeaksOfUnfinished() {
 
 // dispose decides about every record and hands it to the package's findings.
 func (p *Process) dispose() {
+	p.dropDoubtfulClues()
 	for _, r := range p.records {
 		r.disposition = p.disposition(r, r.tests)
 		p.judge.add(r, r.disposition, r.names(), p.reproOf(r))
