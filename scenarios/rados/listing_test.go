@@ -136,7 +136,10 @@ var _ = Describe("Listing", func() {
 		loses("rados.(*IOContext).Iter")
 		Expect(ioctx.Create("object", rados.CreateExclusive)).To(Succeed())
 		for range several {
-			Expect(must(ioctx.Iter()).Token()).To(BeZero())
+			iter := must(ioctx.Iter())
+			Expect(iter.Token()).To(BeZero())
+			Expect(iter.Next()).To(BeTrue())
+			Expect(iter.Value()).To(Equal("object"))
 		}
 	})
 })
