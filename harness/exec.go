@@ -129,7 +129,7 @@ func (r *run) plain(p Program, path string) *subject {
 
 // againCommand runs a finished program again.
 func (r *run) againCommand(p Program, args []string) string {
-	repro := r.repro()
+	repro := r.repro(build.Package{})
 	words := append([]string{"cgogrind", "exec"}, repro.Flags...)
 	words = append(append(words, "--", p.Path), args...)
 	env := repro.Env

@@ -27,13 +27,13 @@ func TestTestArgs(t *testing.T) {
 			[]string{"-test.skip=X|^(TestA|ExampleB)$", "-test.short", "-ginkgo.v", "-ginkgo.skip=^(S one)$"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(slices.Concat(base, c.want), r.testArgs(c.without)); diff != "" {
+			if diff := cmp.Diff(slices.Concat(base, c.want), r.testArgs(build.Package{}, c.without)); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 	r.cfg.Timeout = -1
-	if args := strings.Join(r.testArgs(done{}), " "); strings.Contains(args, "timeout") {
+	if args := strings.Join(r.testArgs(build.Package{}, done{}), " "); strings.Contains(args, "timeout") {
 		t.Errorf("a timeout without a limit: %s", args)
 	}
 }
@@ -42,7 +42,7 @@ func TestTestArgs(t *testing.T) {
 func TestAloneArgs(t *testing.T) {
 	r := &run{cfg: Config{Run: "A|B/c", Skip: "X", TestFlags: []string{"-test.short", "-ginkgo.focus=y",
 		"--ginkgo.focus", "z", "-test.count=3", "-test.run", "A", "-test.parallel=2", "--", "test.run"}}}
-	got := r.aloneArgs(&judge.Alone{Test: "reads", Run: "^TestSuite$", Focus: "^My suite reads$"})
+	got := r.aloneArgs(build.Package{}, &judge.Alone{Test: "reads", Run: "^TestSuite$", Focus: "^My suite reads$"})
 	want := []string{"-test.v=test2json", "-test.paniconexit0", "-test.timeout=1h41m0s", "-test.run=^TestSuite$", "-ginkgo.focus=^My suite reads$",
 		"-test.short", "-test.parallel=2", "--", "test.run"}
 	if diff := cmp.Diff(want, got); diff != "" {

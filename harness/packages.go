@@ -103,7 +103,7 @@ func (p *packageRun) do(ctx context.Context, named []judge.Named) error {
 	p.judge = judge.New(judge.Config{
 		ImportPath: p.pkg.ImportPath, Dir: p.pkg.Sources(), ModulePath: p.pkg.ModulePath, ModuleDir: p.pkg.ModuleDir,
 		Named: named, GOROOT: p.built.GOROOT, Binary: binary, Token: p.token, AllFrames: p.cfg.AllFrames,
-		Repro: p.repro(), Dispose: p.cfg.Dispose, FailFast: p.cfg.FailFast,
+		Repro: p.repro(p.pkg), Dispose: p.cfg.Dispose, FailFast: p.cfg.FailFast,
 	}, p.take)
 
 	parts, err := p.parts(ctx)
@@ -177,7 +177,7 @@ func (p *packageRun) runPart(ctx context.Context, part selection) error {
 	var unconfirmed judge.Selection
 	for goOn := true; goOn; {
 		proc, o, err := p.runProcess(ctx, process{
-			newJudge: p.judge.Process, part: part, args: p.testArgs(begun),
+			newJudge: p.judge.Process, part: part, args: p.testArgs(p.pkg, begun),
 		})
 		if err != nil {
 			return err
@@ -237,7 +237,7 @@ func (p *packageRun) confirm(ctx context.Context, u judge.Selection) error {
 	p.note("%s: running %d that passed once more, as their process did not end in order", p.pkg.ImportPath,
 		max(len(u.Tests), len(u.Specs)))
 	proc, o, err := p.runProcess(ctx, process{
-		newJudge: p.judge.Confirm, args: p.selectionArgs(u),
+		newJudge: p.judge.Confirm, args: p.selectionArgs(p.pkg, u),
 	})
 	if err != nil {
 		return err
@@ -289,7 +289,7 @@ func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.
 		p.note("%s: running %d once more with a leak check after each, to see which of them leaks", p.pkg.ImportPath,
 			max(len(strays.Tests), len(strays.Specs)))
 		again, _, err := p.runProcess(ctx, process{
-			newJudge: p.judge.Silent, part: selection{leaks: everyTest}, args: p.selectionArgs(strays),
+			newJudge: p.judge.Silent, part: selection{leaks: everyTest}, args: p.selectionArgs(p.pkg, strays),
 		})
 		if err != nil {
 			return fmt.Errorf("looking for leaks after each test: %w", err)
@@ -317,7 +317,7 @@ func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.
 func (p *packageRun) runAlone(ctx context.Context, a *judge.Alone) (*judge.Process, judge.Outcome, error) {
 	return p.runProcess(ctx, process{
 		newJudge: func(command []string) *judge.Process { return a.Process(p.judge, command) },
-		args:     p.aloneArgs(a),
+		args:     p.aloneArgs(p.pkg, a),
 	})
 }
 

@@ -51,7 +51,7 @@ func (p *packageRun) runNatively(ctx context.Context, a *judge.Alone) (bool, err
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	cmd := exec.CommandContext(ctx, p.pkg.Binary, p.aloneArgs(a)...)
+	cmd := exec.CommandContext(ctx, p.pkg.Binary, p.aloneArgs(p.pkg, a)...)
 	cmd.Dir, cmd.Env = p.pkg.Dir, p.testEnv(p.pkg, "")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -217,7 +217,7 @@ const timeoutGrace = time.Minute
 
 // testArgs are the flags of a test binary that runs what is not done yet. Go's own timeout comes first, as it says
 // which tests were running.
-func (r *run) testArgs(without done) []string {
+func (r *run) testArgs(p build.Package, without done) []string {
 	args := r.commonArgs()
 	if r.cfg.Run != "" {
 		args = append(args, "-test.run="+r.cfg.Run)
@@ -232,7 +232,7 @@ func (r *run) testArgs(without done) []string {
 	if skip != "" {
 		args = append(args, "-test.skip="+skip)
 	}
-	return slices.Concat(args, r.cfg.TestFlags, without.specs)
+	return slices.Concat(args, r.testFlags(p), without.specs)
 }
 
 func (r *run) commonArgs() []string {
@@ -247,21 +247,21 @@ func (r *run) commonArgs() []string {
 }
 
 // aloneArgs are the flags of a test binary that runs one test, once.
-func (r *run) aloneArgs(a *judge.Alone) []string {
+func (r *run) aloneArgs(p build.Package, a *judge.Alone) []string {
 	args := append(r.commonArgs(), "-test.run="+a.Run)
 	if a.Focus != "" {
 		args = append(args, "-ginkgo.focus="+a.Focus)
 	}
-	return append(args, withoutFlags(r.cfg.TestFlags, "test.run", "test.count", "ginkgo.focus")...)
+	return append(args, withoutFlags(r.testFlags(p), "test.run", "test.count", "ginkgo.focus")...)
 }
 
 // selectionArgs are the flags of a test binary that runs some tests again.
-func (r *run) selectionArgs(u judge.Selection) []string {
+func (r *run) selectionArgs(p build.Package, u judge.Selection) []string {
 	args := append(r.commonArgs(), "-test.run="+u.Run())
 	if focus := u.Focus(); focus != "" {
 		args = append(args, "-ginkgo.focus="+focus)
 	}
-	return append(args, withoutFlags(r.cfg.TestFlags, "test.run", "ginkgo.focus")...)
+	return append(args, withoutFlags(r.testFlags(p), "test.run", "ginkgo.focus")...)
 }
 
 // withoutFlags leaves out flags that have a value.

@@ -171,7 +171,7 @@ func (r *run) program(ctx context.Context, p Program) (result.ExitCode, error) {
 
 // runAgain is the command that builds and runs a main package again.
 func (r *run) runAgain(p Program) string {
-	c := r.repro()
+	c := r.repro(build.Package{})
 	return shell.Command{
 		Env: c.Env, Args: slices.Concat([]string{"cgogrind", "run"}, c.Flags, r.cfg.Patterns, p.Args),
 	}.String()

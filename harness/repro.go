@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
@@ -30,8 +31,17 @@ func withSeed(flags []string) []string {
 	return flags
 }
 
-// repro is what a command to run a test again takes over from this run.
-func (r *run) repro() judge.Repro {
+// testFlags are the further flags of a package's test binary. Ginkgo, which runs containers in a random order, gets a
+// seed, so that the processes of a run have the same order and the run can be repeated.
+func (r *run) testFlags(p build.Package) []string {
+	if !p.HasGinkgo || len(withoutFlags(r.cfg.TestFlags, "ginkgo.seed")) < len(r.cfg.TestFlags) {
+		return r.cfg.TestFlags
+	}
+	return append([]string{"-ginkgo.seed=" + strconv.FormatInt(r.start.Unix(), 10)}, r.cfg.TestFlags...)
+}
+
+// repro is what a command to run a package's test again takes over from this run.
+func (r *run) repro(of build.Package) judge.Repro {
 	var p judge.Repro
 	for _, name := range reproVariables {
 		value := shell.Getenv(r.cfg.Env, name)
@@ -80,7 +90,7 @@ func (r *run) repro() judge.Repro {
 		p.Flags = append(p.Flags, "-skip="+r.cfg.Skip)
 	}
 	// The tests are named by flags of their own; how often they ran does not matter.
-	for _, f := range withoutFlags(r.cfg.TestFlags, "test.run", "test.count", "ginkgo.focus") {
+	for _, f := range withoutFlags(r.testFlags(of), "test.run", "test.count", "ginkgo.focus") {
 		name, value, _ := strings.Cut(f, "=")
 		switch name {
 		case "-test.short", "-test.cpu", "-test.shuffle", "-test.parallel":

@@ -3,9 +3,11 @@ package harness
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -22,13 +24,27 @@ func TestRepro(t *testing.T) {
 		Flags:     []string{"-tags=pacific,x", "-ldflags=-X main.v=1", "--runtime=stock", "--gc-stress=1", "--cgocheck2", "-skip=TestC", "-short", "-shuffle=42"},
 		TestFlags: []string{"-ginkgo.seed=7", "-v", "-own=1"},
 	}
-	if diff := cmp.Diff(want, r.repro()); diff != "" {
+	if diff := cmp.Diff(want, r.repro(build.Package{})); diff != "" {
+		t.Error(diff)
+	}
+
+	// Ginkgo has a random order: its seed is given once, where there is a suite.
+	r.start = time.Unix(1700000000, 0)
+	ginkgo := build.Package{HasGinkgo: true}
+	if diff := cmp.Diff(want, r.repro(ginkgo)); diff != "" {
+		t.Error(diff)
+	}
+	r.cfg.TestFlags = []string{"-test.short", "-own=1"}
+	if diff := cmp.Diff([]string{"-ginkgo.seed=1700000000", "-own=1"}, r.repro(ginkgo).TestFlags); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"-own=1"}, r.repro(build.Package{}).TestFlags); diff != "" {
 		t.Error(diff)
 	}
 
 	// What names no version and changes nothing is not worth a word.
 	r = &run{cfg: Config{Env: []string{"GOTOOLCHAIN=local", "GOFLAGS=-buildvcs=false", "CC=", "PATH=/bin"}}}
-	if diff := cmp.Diff(judge.Repro{}, r.repro()); diff != "" {
+	if diff := cmp.Diff(judge.Repro{}, r.repro(build.Package{})); diff != "" {
 		t.Error(diff)
 	}
 }

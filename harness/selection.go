@@ -89,7 +89,7 @@ func (p *packageRun) list(ctx context.Context, s selection) ([]string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.pkg.Binary, p.testArgs(done{})...)
+	cmd := exec.CommandContext(ctx, p.pkg.Binary, p.testArgs(p.pkg, done{})...)
 	cmd.Dir, cmd.Env = p.pkg.Dir, set(p.testEnv(p.pkg, p.token), "CGOGRIND_SELECT", instructions)
 	cmd.WaitDelay = time.Second
 	output, runErr := cmd.CombinedOutput()

@@ -64,6 +64,7 @@ type Package struct {
 	ModuleDir  string
 	Binary     string // the test binary; empty if the package has no tests
 	HasCgo     bool   // cgo code in the package's own closure, other than the standard library's
+	HasGinkgo  bool   // its test binary holds Ginkgo, and has its flags
 }
 
 // ginkgoModule is the import path of the Ginkgo version that the hooks are written for.
@@ -317,6 +318,7 @@ func (b *builder) list(ctx context.Context) error {
 				continue
 			}
 			pkg.HasCgo = pkg.HasCgo || len(d.CgoFiles) > 0
+			pkg.HasGinkgo = pkg.HasGinkgo || name == ginkgoModule
 			ceph = ceph || d.Module != nil && d.Module.Path == goCeph
 		}
 		if len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 {

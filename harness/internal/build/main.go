@@ -109,6 +109,7 @@ type description struct {
 	ModulePath string         `json:"module_path,omitempty"`
 	ModuleDir  string         `json:"module_dir,omitempty"`
 	HasCgo     bool           `json:"has_cgo"`
+	HasGinkgo  bool           `json:"has_ginkgo,omitempty"`
 }
 
 const descriptionVersion = 1
@@ -128,7 +129,7 @@ func (r *Result) Save(p Package, runtime result.Runtime, to string) error {
 	data, err := json.MarshalIndent(description{
 		Version: descriptionVersion, SHA256: sum, Runtime: runtime, Go: r.GoVersion, GOROOT: r.GOROOT, Tags: r.Tags,
 		Env: r.Env, ImportPath: p.ImportPath, Name: p.Name, Dir: p.Dir, ModulePath: p.ModulePath, ModuleDir: p.ModuleDir,
-		HasCgo: p.HasCgo,
+		HasCgo: p.HasCgo, HasGinkgo: p.HasGinkgo,
 	}, "", "  ")
 	if err != nil {
 		return err
@@ -175,7 +176,7 @@ func Load(binary string) (*Result, result.Runtime, error) {
 	}
 	r := &Result{GoVersion: d.Go, GOROOT: d.GOROOT, Tags: d.Tags, Env: d.Env, Packages: []Package{{
 		ImportPath: d.ImportPath, Name: d.Name, Dir: d.Dir, ModulePath: d.ModulePath, ModuleDir: d.ModuleDir,
-		Binary: binary, HasCgo: d.HasCgo,
+		Binary: binary, HasCgo: d.HasCgo, HasGinkgo: d.HasGinkgo,
 	}}}
 	return r, d.Runtime, nil
 }
