@@ -1037,6 +1037,21 @@ func TestLeaksBetweenTests(t *testing.T) {
 		}).finish(inC), whole)
 		j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Pass, "TestC": result.Fail})
 	})
+	t.Run("no time for the last check", func(t *testing.T) {
+		j := judge(t, tests(func(r *report, name string) {
+			switch name {
+			case "TestA":
+				leaks(r)
+			case "TestC":
+				r.mark("leaks left")
+			}
+		}).finish(inC), whole)
+		j.check(t, result.ExitFindings,
+			verdicts{"TestA": result.Pass, "TestB": result.Inconclusive, "TestC": result.Inconclusive})
+		if f := j.findings[0]; f.Attribution != result.OneOf {
+			t.Errorf("attribution %s", f.Attribution)
+		}
+	})
 	t.Run("gone at the end", func(t *testing.T) {
 		j := judge(t, tests(func(r *report, name string) { leaks(r, inC) }).finish(), whole)
 		j.check(t, result.ExitPass, verdicts{"TestA": result.Pass, "TestB": result.Pass, "TestC": result.Pass})

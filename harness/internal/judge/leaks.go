@@ -12,6 +12,7 @@ import (
 // thread that C made. Its zero value is ready.
 type appearances struct {
 	since []*test // that ended since the last check
+	left  []*test // the same, when the last test has ended and a check would have taken too long
 	tests map[string][]appearance
 }
 
@@ -43,9 +44,15 @@ func (a *appearances) add(e *valgrind.Error, running []*test) {
 // checked ends a check.
 func (a *appearances) checked() { a.since = nil }
 
+// leave is called in the place of the last check.
+func (a *appearances) leave() { a.left = a.since }
+
 // of returns the tests that a leak appeared in. It is not certain which of them if sure is false.
 func (a *appearances) of(e *valgrind.Error) (tests []*test, sure bool) {
 	all := a.tests[leakKey(e)]
+	if len(all) == 0 {
+		return a.left, false
+	}
 	for _, seen := range all {
 		sure = sure || len(seen.candidates) == 1
 	}

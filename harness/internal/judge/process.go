@@ -243,8 +243,11 @@ func (p *Process) message(text string) {
 		p.expect(m)
 	case markLeaks:
 		p.checkingLeaks = m.what == "begin"
-		if m.what == "end" {
+		switch m.what {
+		case "end":
 			p.appeared.checked()
+		case "left":
+			p.appeared.leave()
 		}
 		p.leaksSkipped = p.leaksSkipped || m.what == "skipped"
 		p.leaksReady = p.leaksReady || m.what == "ready"
