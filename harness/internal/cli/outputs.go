@@ -28,6 +28,7 @@ import (
 type outputFlags struct {
 	format string
 	json   bool // go test's flag
+	full   bool // text shows all findings in full
 	saved  bool // the run is over: there is no progress to show
 	files  []fileFlag
 }
@@ -84,6 +85,7 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 			"json is the result stream, gotest the events of go test -json, github annotations of a workflow")
 	fs.BoolVar(&o.json, "json", false, "print the events that go test -json prints: the same as --format gotest")
 	complete(cmd, "format", names...)
+	fs.BoolVar(&o.full, "full", false, "text shows in full also the findings that have the cause of one before them")
 	o.files = make([]fileFlag, len(formats))
 	for i, f := range formats {
 		if f.help == "" {
@@ -107,7 +109,7 @@ type outputs struct {
 // open makes the outputs. With verbose, progress is many lines that are to be kept. Files are made with the first
 // message.
 func (a *app) open(o outputFlags, verbose bool) (*outputs, error) {
-	progress := text.Options{Progress: a.Stderr, ProgressWidth: a.width(a.Stderr), Color: a.color()}
+	progress := text.Options{Progress: a.Stderr, ProgressWidth: a.width(a.Stderr), Color: a.color(), Full: o.full}
 	if verbose {
 		progress.ProgressWidth = 0
 	}

@@ -47,7 +47,7 @@ func (a *account) add(label string, stack, all []valgrind.Frame) {
 
 // tell puts a report into Go's terms where it is about Go's memory.
 func tell(e *valgrind.Error) account {
-	a := account{message: plainText(e.What.Text)}
+	a := account{message: valgrind.Plain(e.What.Text)}
 	for i := 0; i < len(e.Sections); i++ {
 		text, stack := e.Sections[i].Text.Text, withoutCgoClosures(e.Sections[i].Stack)
 		var next []valgrind.Frame
@@ -61,7 +61,7 @@ func tell(e *valgrind.Error) account {
 			if addr, ok := address(e); ok && addr < pageSize {
 				a.memory = nearNil
 			}
-			a.add(plainText(text), stack, stack)
+			a.add(valgrind.Plain(text), stack, stack)
 		case isBlock && b.freed && isGoAllocation(next) && isGoRelease(stack):
 			a.memory = goCollected
 			o := parseGoObject(next)
@@ -90,7 +90,7 @@ func tell(e *valgrind.Error) account {
 			if isBlock {
 				a.memory = b.cMemory()
 			}
-			a.add(plainText(text), stack, stack)
+			a.add(valgrind.Plain(text), stack, stack)
 		}
 	}
 	a.message += a.aboutMemory(e)

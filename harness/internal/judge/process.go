@@ -3,7 +3,6 @@ package judge
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -374,20 +373,6 @@ func (r *record) names() []string {
 		names = append(names, t.name)
 	}
 	return names
-}
-
-var (
-	farAddress = regexp.MustCompile(`^Address 0x[0-9A-Fa-f]{4,} is `)
-	lossRecord = regexp.MustCompile(` in loss record [0-9,]+ of [0-9,]+$`)
-	growth     = regexp.MustCompile(` \([+-][0-9,]+\)`)
-)
-
-// plainText takes from a text of memcheck what changes from run to run, and keeps addresses in the first page: those
-// are offsets from nil.
-func plainText(s string) string {
-	s = lossRecord.ReplaceAllString(s, "")
-	s = growth.ReplaceAllString(s, "")
-	return farAddress.ReplaceAllString(s, "")
 }
 
 func blamed(f *result.Frame) string {

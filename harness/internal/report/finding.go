@@ -25,6 +25,9 @@ func (p Printer) Finding(w io.Writer, f *result.Finding) {
 	if f.Count > 1 {
 		line("    count  %d", f.Count)
 	}
+	if f.Cause != "" {
+		line("    cause  that of %s, which came first", Line(f.Cause))
+	}
 	if b := f.Blame; b != nil {
 		line("    blame  %s", p.Place(b))
 		if b.Source != "" {
@@ -47,6 +50,30 @@ func (p Printer) Finding(w io.Writer, f *result.Finding) {
 	if f.Repro != "" {
 		line("    %s", p.Dim("again: "+Line(f.Repro)))
 	}
+}
+
+// Others prints in short what has the cause of a finding that was printed before.
+func (p Printer) Others(w io.Writer, others []*result.Finding) {
+	if len(others) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "    %s\n", p.Bold(More(len(others))))
+	for _, f := range others {
+		p.Short(w, f)
+	}
+}
+
+// More says of a number of findings that they have the cause of another.
+func More(n int) string {
+	if n == 1 {
+		return "1 more finding with this cause:"
+	}
+	return fmt.Sprintf("%d more findings with this cause:", n)
+}
+
+// Short prints what a finding is, who is to blame, and which tests hit it.
+func (p Printer) Short(w io.Writer, f *result.Finding) {
+	fmt.Fprintf(w, "      %s  %s\n        test   %s\n", p.Headline(f), p.Dim(Line(f.Fingerprint)), p.Tests(f))
 }
 
 // Tests names the tests that hit a finding, and their package.

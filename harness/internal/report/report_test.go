@@ -86,3 +86,27 @@ func TestStore(t *testing.T) {
 		t.Error("a change is lost")
 	}
 }
+
+func TestGroup(t *testing.T) {
+	var s report.Store
+	for _, f := range []result.Finding{
+		{Fingerprint: "a"},                           // 0
+		{Fingerprint: "b", Cause: "known"},           // 1: the first one is not new
+		{Fingerprint: "c", Cause: "a"},               // 2
+		{Fingerprint: "known", Disposition: "known"}, // 3
+		{Fingerprint: "d", Cause: "known"},           // 4
+		{Fingerprint: "a", Package: "example.com/q"}, // 5: the same defect in another package
+		{Fingerprint: "f", Cause: "e"},               // 6: before the first one
+		{Fingerprint: "e"},                           // 7
+		{}, {},                                       // 8, 9: nothing says that these are one
+	} {
+		s.Add(&f)
+	}
+	want := [][]int{{0, 2, 5}, {1, 4}, {7, 6}, {8}, {9}}
+	if diff := cmp.Diff(want, s.Group(s.New())); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([][]int{{2}, {7}}, s.Group([]int{2, 7})); diff != "" {
+		t.Error(diff)
+	}
+}

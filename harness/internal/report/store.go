@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"iter"
+	"slices"
 
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -48,7 +50,7 @@ func (s *Store) Add(f *result.Finding) int {
 	for i, t := range f.Tests {
 		k.finding.Tests[i] = s.intern(t)
 	}
-	k.finding.Test = s.intern(f.Test)
+	k.finding.Test, k.finding.Cause = s.intern(f.Test), s.intern(f.Cause)
 	s.kept = append(s.kept, k)
 	return len(s.kept) - 1
 }
@@ -130,3 +132,50 @@ func (s *Store) All() iter.Seq[*result.Finding] {
 		}
 	}
 }
+
+// Group puts findings together that have one cause, by their numbers: in each group the one first that came first. It
+// keeps their order and that of the groups. Equal fingerprints are one defect, in whichever packages.
+func (s *Store) Group(findings []int) [][]int {
+	groups := make([][]int, 0, len(findings))
+	groupOf := make(map[string]int, len(findings))
+	single := make([]int, len(findings)) // nearly all groups have one
+	for k, i := range findings {
+		f := s.Brief(i)
+		cause := Cause(f)
+		g, ok := groupOf[cause]
+		switch {
+		case !ok || cause == "":
+			groupOf[cause] = len(groups)
+			single[k] = i
+			groups = append(groups, single[k:k+1:k+1])
+		case f.Cause == "" && s.Brief(groups[g][0]).Cause != "":
+			groups[g] = slices.Insert(groups[g], 0, i)
+		default:
+			groups[g] = append(groups[g], i)
+		}
+	}
+	return groups
+}
+
+// Some returns findings by their numbers.
+func (s *Store) Some(numbers []int) []*result.Finding {
+	var out []*result.Finding
+	for _, i := range numbers {
+		out = append(out, s.Finding(i))
+	}
+	return out
+}
+
+// New returns the numbers of the new findings.
+func (s *Store) New() []int {
+	var out []int
+	for i := range s.kept {
+		if IsNew(s.Brief(i)) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// Cause is what findings of one group have in common: the fingerprint of the one that came first.
+func Cause(f *result.Finding) string { return cmp.Or(f.Cause, f.Fingerprint) }

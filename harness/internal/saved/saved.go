@@ -456,6 +456,9 @@ func join(f, g *result.Finding) {
 			f.Tests = append(f.Tests, t)
 		}
 	}
+	if f.Cause != g.Cause {
+		f.Cause = "" // once it came without the one that came first
+	}
 	f.Count += g.Count
 	f.Bytes += g.Bytes
 	f.Blocks += g.Blocks

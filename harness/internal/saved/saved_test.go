@@ -157,6 +157,30 @@ func TestShardsAreMerged(t *testing.T) {
 	}
 }
 
+// A finding has the cause of another in the whole run only if it has it in every shard that hit it.
+func TestCausesOfShards(t *testing.T) {
+	of := func(cause, fingerprint string, tests ...string) result.Message {
+		m := finding(fingerprint, tests...)
+		m.Finding.Cause = cause
+		return m
+	}
+	c, err := read(t,
+		stream(t, shard(1, 2), 1, verdict("p", "A", result.Fail), of("", "f1", "A"), of("f1", "f2", "A"), of("f1", "f3", "A")),
+		stream(t, shard(2, 2), 1, verdict("p", "B", result.Fail), of("", "f1", "B"), of("f1", "f2", "B"), of("", "f3", "B")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for _, m := range c.msgs {
+		if m.Finding != nil {
+			got[m.Finding.Fingerprint] = m.Finding.Cause
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"f1": "", "f2": "f1", "f3": ""}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestMissingShard(t *testing.T) {
 	c, err := read(t, stream(t, shard(1, 3), 1, verdict("p", "A", result.Pass)), stream(t, shard(3, 3), 1, verdict("p", "B", result.Pass)))
 	var damage *saved.DamageError

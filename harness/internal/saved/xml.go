@@ -125,7 +125,7 @@ func (x *xmlReport) error(e *valgrind.Error) {
 	}
 	f := &result.Finding{
 		Kind: string(e.Kind), Package: x.program(), Test: x.name, Tests: []string{x.name}, Disposition: result.New,
-		Message: lossRecord.ReplaceAllString(e.What.Text, ""), Count: 1, Bytes: e.What.LeakedBytes, Blocks: e.What.LeakedBlocks,
+		Message: valgrind.Plain(e.What.Text), Count: 1, Bytes: e.What.LeakedBytes, Blocks: e.What.LeakedBlocks,
 	}
 	for _, s := range e.Sections {
 		stack := result.Stack{Label: s.Text.Text}
@@ -145,9 +145,6 @@ func (x *xmlReport) error(e *valgrind.Error) {
 	}
 	x.unique, x.finding = append(x.unique, e.Unique), append(x.finding, i)
 }
-
-// lossRecord counts records from the run's beginning.
-var lossRecord = regexp.MustCompile(` in loss record [0-9,]+ of [0-9,]+$`)
 
 // countsLeak says whether memcheck itself took a leak for an error: --errors-for-leak-kinds, definite and possible ones by
 // default. What is no leak is always one.

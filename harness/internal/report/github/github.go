@@ -1,5 +1,5 @@
 // Package github writes a run as workflow commands of GitHub Actions: an annotation for each new finding, at the line that is
-// blamed, and for each test that failed on its own or is inconclusive. The format and its escapes are documented at
+// blamed, for those that have one cause only one, and for each test that failed on its own or is inconclusive. The format and its escapes are documented at
 // https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
 //
 // Input is the run's messages. GitHub shows at most ten annotations of each level for a step, so that only a few are written
@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/cgogrind/cgogrind/harness/internal/report"
@@ -26,12 +25,24 @@ type Handler struct {
 	out      *bufio.Writer
 	root     string
 	print    report.Printer
-	findings []annotation
-	tests    []annotation // that failed or are inconclusive, for no finding
-	more     int          // findings that are not written
+	findings []*group
+	groupOf  map[string]*group // by cause; those that are not shown, too
+	tests    []annotation      // that failed or are inconclusive, for no finding
+	more     int               // findings that are not written
 	moreTest int
 	expected int
 }
+
+// group is new findings that have one cause.
+type group struct {
+	first  *result.Finding
+	others []*result.Finding
+	more   int // that are not told
+	leaks  bool
+}
+
+// maxOthers of a group are told in short beside its first finding.
+const maxOthers = 10
 
 type annotation struct {
 	level, file, title, text string
@@ -39,7 +50,9 @@ type annotation struct {
 }
 
 // New returns a Handler that writes to out.
-func New(out io.Writer) *Handler { return &Handler{out: bufio.NewWriter(out)} }
+func New(out io.Writer) *Handler {
+	return &Handler{out: bufio.NewWriter(out), groupOf: make(map[string]*group)}
+}
 
 // Handle takes a message; the annotations are written with the summary.
 func (h *Handler) Handle(_ context.Context, m result.Message) error {
@@ -54,7 +67,10 @@ func (h *Handler) Handle(_ context.Context, m result.Message) error {
 	case m.Finding != nil:
 		h.finding(m.Finding)
 	case m.Summary != nil:
-		for _, a := range slices.Concat(h.findings, h.tests) {
+		for _, g := range h.findings {
+			h.write(h.annotation(g))
+		}
+		for _, a := range h.tests {
 			h.write(a)
 		}
 		h.summary(m.Summary)
@@ -72,20 +88,56 @@ func (h *Handler) finding(f *result.Finding) {
 		}
 		return
 	}
-	if len(h.findings) == maxAnnotations {
+	cause, isLeak := report.Cause(f), strings.HasPrefix(f.Kind, "Leak_")
+	g := h.groupOf[cause]
+	switch {
+	case cause == "" || g == nil:
+		g = &group{leaks: isLeak}
+		h.groupOf[cause] = g
+		if len(h.findings) == maxAnnotations {
+			h.more++
+			return
+		}
+		g.first = f
+		h.findings = append(h.findings, g)
+		return
+	case g.first == nil:
 		h.more++
 		return
+	case f.Cause == "" && g.first.Cause != "":
+		f, g.first = g.first, f
 	}
+	g.leaks = g.leaks && isLeak
+	if len(g.others) == maxOthers {
+		g.more++
+		return
+	}
+	g.others = append(g.others, f)
+}
+
+// annotation is that of a group, where its first finding is blamed.
+func (h *Handler) annotation(g *group) annotation {
 	var text strings.Builder
-	h.print.Finding(&text, f)
-	a := annotation{level: "error", title: h.print.Headline(f), text: text.String()}
-	if strings.HasPrefix(f.Kind, "Leak_") {
+	h.print.Finding(&text, g.first)
+	h.print.Others(&text, g.others)
+	a := annotation{level: "error", title: h.print.Headline(g.first)}
+	switch n := len(g.others) + g.more; {
+	case n == 1:
+		a.title += ", and 1 more finding with this cause"
+	case n > 1:
+		a.title += fmt.Sprintf(", and %d more findings with this cause", n)
+	}
+	if g.more > 0 {
+		fmt.Fprintf(&text, "      and %d more\n", g.more)
+	}
+	a.text = text.String()
+	if g.leaks {
 		a.level = "warning"
 	}
-	if f.Blame != nil && f.Blame.File != "" {
-		a.file, a.line = h.path(f.Blame.File), f.Blame.Line
+	if b := g.first.Blame; b != nil && b.File != "" {
+		a.file, a.line = h.path(b.File), b.Line
 	}
-	h.findings = append(h.findings, a)
+	return a
 }
 
 func (h *Handler) test(t *result.Test) {

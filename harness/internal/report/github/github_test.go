@@ -100,3 +100,38 @@ func TestMany(t *testing.T) {
 		t.Errorf("%d annotations, the last is %v", len(got), got[len(got)-1])
 	}
 }
+
+// One annotation tells of all that have one cause.
+func TestCauses(t *testing.T) {
+	all := commands(t, reporttest.Write(t, reporttest.Stream(t, "causes.jsonl"), format))
+	if got := all[0].properties["title"]; !strings.HasSuffix(got, " in causes.UseAfterFree (p.go:29), and 2 more findings with this cause") {
+		t.Errorf("title %q", got)
+	}
+	for _, want := range []string{"2 more findings with this cause:\n", "5a390b10098f07ab\n        test   TestUseAfterFree"} {
+		if !strings.Contains(all[0].data, want) {
+			t.Errorf("%q is not in %s", want, all[0].data)
+		}
+	}
+	if notice := all[len(all)-1].data; len(all) != 11 || !strings.Contains(notice, "each: 1 findings, 0 tests") {
+		t.Errorf("%d commands, %s", len(all), notice)
+	}
+
+	var msgs []result.Message
+	finding := func(fingerprint, cause, kind string) {
+		msgs = append(msgs, result.Message{Finding: &result.Finding{Fingerprint: fingerprint, Cause: cause, Kind: kind, Disposition: result.New}})
+	}
+	finding("1", "", "Leak_DefinitelyLost")
+	for i := range 15 {
+		finding(fmt.Sprint("o", i), "1", "Leak_IndirectlyLost")
+	}
+	finding("3", "2", "Leak_DefinitelyLost")
+	finding("2", "", "InvalidFree")
+	msgs = append(msgs, result.Message{Summary: &result.Summary{New: 18}})
+	all = commands(t, reporttest.Write(t, msgs, format))
+	if len(all) != 3 || all[0].name != "warning" || all[1].name != "error" || !strings.HasPrefix(all[1].properties["title"], "InvalidFree") {
+		t.Errorf("%v", all)
+	}
+	if !strings.HasSuffix(all[0].properties["title"], "and 15 more findings with this cause") || !strings.HasSuffix(all[0].data, "and 5 more") {
+		t.Errorf("%v", all[0])
+	}
+}

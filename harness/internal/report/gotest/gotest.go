@@ -3,7 +3,8 @@
 //
 // Input is the run's messages. The events of a test come when its verdict is final, those of its subtests between its own;
 // a package's result comes last. What go test has no word for becomes the nearest it has: an inconclusive test fails, and
-// says in its output that it is inconclusive and why. Findings are output of their package. Events carry no time, as those of
+// says in its output that it is inconclusive and why. Findings are output of their package, those that have the cause of an earlier one
+// in short. Events carry no time, as those of
 // cached tests do not.
 package gotest
 
@@ -44,7 +45,8 @@ type pkg struct {
 	path    string
 	tests   int
 	failed  bool
-	elapsed float64 // seconds
+	elapsed float64         // seconds
+	shown   map[string]bool // findings that are told in full, by fingerprint
 }
 
 // New returns a Handler that writes to out.
@@ -102,7 +104,7 @@ func (h *Handler) start(path string) *pkg {
 	path = name(path)
 	p := h.byPath[path]
 	if p == nil {
-		p = &pkg{path: path}
+		p = &pkg{path: path, shown: make(map[string]bool)}
 		h.byPath[path] = p
 		h.packages = append(h.packages, p)
 		h.emit(event{Action: "start", Package: path})
@@ -171,7 +173,13 @@ func (h *Handler) finding(f *result.Finding) {
 	if report.IsNew(f) {
 		p.failed = true
 		text.WriteString("\n")
-		h.print.Finding(&text, f)
+		if f.Cause != "" && p.shown[f.Cause] {
+			h.print.Short(&text, f)
+			fmt.Fprintf(&text, "        cause  that of %s, above\n", report.Line(f.Cause))
+		} else {
+			p.shown[f.Fingerprint] = true
+			h.print.Finding(&text, f)
+		}
 	} else {
 		fmt.Fprintf(&text, "%s finding: %s\n", report.Line(string(f.Disposition)), h.print.Headline(f))
 	}

@@ -23,6 +23,8 @@ func TestGolden(t *testing.T) {
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, events) }
 
+func TestAllThere(t *testing.T) { reporttest.AllThere(t, events) }
+
 func TestHostile(t *testing.T) {
 	for _, text := range wellFormed(t, reporttest.Write(t, reporttest.Hostile(), events)) {
 		for _, bad := range append([]string{"##["}, reporttest.Controls...) {

@@ -51,6 +51,7 @@ func TestBrowser(t *testing.T) {
 		{"keyboard", testKeyboard},
 		{"small screen", testSmallScreen},
 		{"link", testLink},
+		{"causes", testCauses},
 		{"hostile page", testHostilePage},
 		{"without scripts", testWithoutScripts},
 		{"many findings", testManyFindings},
@@ -394,4 +395,28 @@ func testManyFindings(t *testing.T, ctx context.Context) {
 	took("filtering a kind", query("")+`; const k = document.getElementById('kind'); k.value = 'InvalidRead'; k.dispatchEvent(new Event('change'))`,
 		"2,500 of 10,000 findings")
 	took("ordering", `const o = document.getElementById('order'); o.value = 'place'; o.dispatchEvent(new Event('change'))`, "2,500 of 10,000 findings")
+}
+
+// Findings of one cause stand behind the one that came first, and lead to each other.
+func testCauses(t *testing.T, ctx context.Context) {
+	p := open(t, ctx, reporttest.Write(t, reporttest.Stream(t, "causes.jsonl"), format), 1280, 900, "")
+	p.wait(matches, "21 findings")
+	row := func(n int) string { return fmt.Sprintf(`document.querySelectorAll('#findings .row')[%d]`, n) }
+	p.wait(row(0)+`.querySelector('.row-more').textContent`, "1 test, 2 more findings with this cause")
+	for i, want := range []string{"false", "true", "true", "false"} {
+		p.wait(row(i)+`.classList.contains('other')`, want)
+	}
+	p.wait(row(2)+`.querySelector('.row-what').textContent`, "↳ InvalidFree Invalid free() / delete / delete[] / realloc()")
+	p.screenshot("causes.png")
+	p.do(row(2) + `.open = true`)
+	const links = `[...document.querySelectorAll('.row[open] .links button')].map(b => b.textContent).join(', ')`
+	p.wait(links, "TestUseAfterFree, InvalidRead in causes.UseAfterFree, InvalidRead in thing_free")
+	p.do(`document.querySelectorAll('.row[open] .links button')[1].click()`)
+	p.wait(focused, "InvalidRead Invalid read of size 4")
+	// In another order they stand where they belong, and are marked all the same.
+	p.do(`const o = document.getElementById('order'); o.value = 'most often'; o.dispatchEvent(new Event('change'))`)
+	p.wait(`document.querySelectorAll('.row.other').length`, "0")
+	p.wait(`[...document.querySelectorAll('#findings .row-what')].filter(r => r.textContent.startsWith('↳')).length`, "10")
+	p.do(query("2a4d6dcc")) // alone it is listed as any other
+	p.wait(matches, "1 of 21 findings")
 }

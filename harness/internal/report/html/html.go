@@ -208,6 +208,7 @@ type (
 		Bytes       uint64      `json:"y,omitempty"`
 		Blocks      uint64      `json:"n,omitempty"`
 		Hint        int         `json:"h"`
+		Cause       string      `json:"g,omitempty"` // the fingerprint of the finding that came first
 		Repro       int         `json:"r"`
 	}
 	dataTest struct {
@@ -268,7 +269,7 @@ func (h *Handler) finding(i int) dataFinding {
 		Fingerprint: report.Line(f.Fingerprint), Kind: h.line(f.Kind), Package: h.line(f.Package), Tests: []int{},
 		OneOf: f.Attribution == result.OneOf, Disposition: disposition(f), Message: h.line(f.Message), Blame: blame,
 		Stacks: []dataStack{}, Count: f.Count, Bytes: f.Bytes, Blocks: f.Blocks, Hint: h.text(report.Clean(f.Hint)),
-		Repro: h.line(f.Repro),
+		Repro: h.line(f.Repro), Cause: report.Line(f.Cause),
 	}
 	for _, t := range f.Tests {
 		d.Tests = append(d.Tests, h.line(t))

@@ -18,6 +18,8 @@ func format(w io.Writer) result.Handler { return html.New(w, reporttest.ReadFile
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, format) }
 
+func TestAllThere(t *testing.T) { reporttest.AllThere(t, format) }
+
 // pageData is the data of a page, as its script sees it.
 type pageData struct {
 	Findings []struct {

@@ -31,6 +31,23 @@ function size(b) {
 const isLeak = f => texts[f.k].startsWith('Leak_');
 const compare = (a, b) => a < b ? -1 : a > b ? 1 : 0;
 
+// ---- findings of one cause
+
+// Findings that have one cause stand together, the one that came first before the others.
+const groupOf = new Map();
+data.findings = (() => {
+  const groups = new Map();
+  for (const f of data.findings) {
+    const cause = f.g || f.i || f, group = groups.get(cause);
+    if (!group) groups.set(cause, [f]);
+    else if (!f.g && group[0].g) group.unshift(f);
+    else group.push(f);
+  }
+  for (const group of groups.values()) if (group.length > 1) for (const f of group) groupOf.set(f, group);
+  return [...groups.values()].flat();
+})();
+const firstOf = f => groupOf.has(f) ? groupOf.get(f)[0] : f;
+
 // ---- what is listed
 
 const lists = {
@@ -72,7 +89,7 @@ const initial = () => ({
   order: { findings: 'as reported', tests: 'worst first' },
 });
 let state = initial();
-let matching = [], shown = 0, pending = null;
+let matching = [], listed = new Set(), shown = 0, pending = null;
 
 // matcher returns a function that says whether an item has all the words of the query. Every text is looked at once a word.
 let lower = null;
@@ -97,6 +114,7 @@ function select() {
     (state.list === 'tests' || !state.kind || texts[i.k] === state.kind) && has(i));
   const order = list.orders[state.order[state.list]];
   if (order) matching.sort(order);
+  listed = new Set(order ? [] : matching);
 }
 
 function render() {
@@ -163,8 +181,11 @@ function findingRow(f) {
   if (f.y) notes.push(size(f.y));
   else if (f.c > 1) notes.push(number(f.c) + '×');
   notes.push(many(f.t.length, 'test'));
-  const r = row(f.d, [el('b', {}, texts[f.k]), ' ', texts[f.m]], where, notes.join(', '), body => fillFinding(body, f));
+  const first = firstOf(f);
+  if (first === f && groupOf.has(f)) notes.push(many(groupOf.get(f).length - 1, 'more finding') + ' with this cause');
+  const r = row(f.d, [first === f ? '' : el('span', { title: 'has the cause of another finding' }, '↳ '), el('b', {}, texts[f.k]), ' ', texts[f.m]], where, notes.join(', '), body => fillFinding(body, f));
   r.dataset.fingerprint = f.i;
+  if (first !== f && listed.has(first)) r.classList.add('other');
   r.addEventListener('toggle', () => { if (r.open) remember('#f-' + f.i); });
   return r;
 }
@@ -185,6 +206,12 @@ function fillFinding(body, f) {
     links.append(el('button', { type: 'button', onclick: e => e.target.replaceWith(...f.t.slice(20).map(link)) }, 'and ' + (f.t.length - 20) + ' more'));
   }
   body.append(links);
+  if (groupOf.has(f)) {
+    const name = o => texts[o.k] + (o.b < 0 ? '' : ' in ' + texts[frames[o.b].f]);
+    body.append(el('h3', {}, firstOf(f) === f ? 'findings with this cause' : 'came first, and others with this cause'),
+      el('div', { class: 'links' }, ...groupOf.get(f).filter(o => o !== f).slice(0, 50).map(o =>
+        el('button', { type: 'button', onclick: () => show(o) }, name(o)))));
+  }
   repro(body, f.r);
   const facts = [texts[f.p], 'count ' + number(f.c)];
   if (isLeak(f) && f.n) facts.push(many(f.n, 'block') + ' of ' + size(f.y || 0));
@@ -271,10 +298,14 @@ function openRow(i) {
   r.querySelector('summary').focus({ preventScroll: true });
 }
 
-function showFinding(fingerprint) {
-  if (!data.findings.some(f => f.i === fingerprint)) return;
+function show(finding) {
   change({ ...initial(), findings: new Set(lists.findings.choices) });
-  openRow(matching.findIndex(f => f.i === fingerprint));
+  openRow(matching.indexOf(finding));
+}
+
+function showFinding(fingerprint) {
+  const finding = data.findings.find(f => f.i === fingerprint);
+  if (finding) show(finding);
 }
 
 function showTest(pkg, name) {

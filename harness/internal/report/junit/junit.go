@@ -289,9 +289,10 @@ func (h *Handler) body(c *testcase) string {
 	if t.Repro != "" {
 		fmt.Fprintf(&b, "again: %s\n", report.Line(t.Repro))
 	}
-	for _, i := range c.findings {
+	for _, group := range h.findings.Group(c.findings) {
 		b.WriteString("\n")
-		h.print.Finding(&b, h.findings.Finding(i))
+		h.print.Finding(&b, h.findings.Finding(group[0]))
+		h.print.Others(&b, h.findings.Some(group[1:]))
 	}
 	if t.Output != "" {
 		fmt.Fprintf(&b, "\noutput:\n%s\n", strings.TrimRight(report.Clean(t.Output), "\n"))

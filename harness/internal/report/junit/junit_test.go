@@ -23,6 +23,8 @@ func TestGolden(t *testing.T) { reporttest.Golden(t, *update, ".xml", format, va
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, format) }
 
+func TestAllThere(t *testing.T) { reporttest.AllThere(t, format) }
+
 func TestHostile(t *testing.T) {
 	got := reporttest.Write(t, reporttest.Hostile(), format)
 	valid(t, got)

@@ -29,7 +29,9 @@ type Handler struct {
 	out      io.Writer
 	config   result.Config
 	print    report.Printer
-	findings []*result.Finding // the first new ones
+	findings []*group          // of the first new ones
+	groupOf  map[string]*group // by cause
+	listed   int               // findings in them
 	tests    []*result.Test    // the first that did not pass
 	more     int               // findings and tests that are not listed
 	moreTest int
@@ -37,8 +39,11 @@ type Handler struct {
 	page     bytes.Buffer
 }
 
+// group is new findings that have one cause, the first one first.
+type group struct{ findings []*result.Finding }
+
 // New returns a Handler that writes to out.
-func New(out io.Writer) *Handler { return &Handler{out: out} }
+func New(out io.Writer) *Handler { return &Handler{out: out, groupOf: make(map[string]*group)} }
 
 // Handle takes a message; the page is written with the summary.
 func (h *Handler) Handle(_ context.Context, m result.Message) error {
@@ -59,8 +64,8 @@ func (h *Handler) Handle(_ context.Context, m result.Message) error {
 		case m.Finding.Disposition == result.Expected:
 			h.expected++
 		case !report.IsNew(m.Finding):
-		case len(h.findings) < maxDetails:
-			h.findings = append(h.findings, m.Finding)
+		case h.listed < maxDetails:
+			h.add(m.Finding)
 		default:
 			h.more++
 		}
@@ -71,6 +76,23 @@ func (h *Handler) Handle(_ context.Context, m result.Message) error {
 		}
 	}
 	return nil
+}
+
+// add lists a finding, behind those that have its cause.
+func (h *Handler) add(f *result.Finding) {
+	h.listed++
+	cause := report.Cause(f)
+	g := h.groupOf[cause]
+	switch {
+	case g == nil || cause == "":
+		g = &group{}
+		h.groupOf[cause] = g
+		h.findings = append(h.findings, g)
+	case f.Cause == "" && g.findings[0].Cause != "":
+		g.findings = slices.Insert(g.findings, 0, f)
+		return
+	}
+	g.findings = append(g.findings, f)
 }
 
 func (h *Handler) line(format string, args ...any) { fmt.Fprintf(&h.page, format+"\n", args...) }
@@ -84,16 +106,24 @@ func (h *Handler) write(s *result.Summary) {
 	if len(h.findings) > 0 {
 		h.line("### New findings\n")
 		h.line("| | where | tests |\n|---|---|---|")
-		for _, f := range h.findings {
-			where := ""
-			if f.Blame != nil {
-				where = code(h.print.Location(f.Blame)) + " " + code(report.Function(f.Blame))
+		for _, g := range h.findings {
+			for i, f := range g.findings {
+				where, same := "", ""
+				if f.Blame != nil {
+					where = code(h.print.Location(f.Blame)) + " " + code(report.Function(f.Blame))
+				}
+				if i > 0 {
+					same = "↳ "
+				}
+				h.line("| %s%s: %s | %s | %s |", same, text(f.Kind), text(f.Message), where, text(tests(f)))
 			}
-			h.line("| %s: %s | %s | %s |", text(f.Kind), text(f.Message), where, text(tests(f)))
 		}
 		h.line("")
-		for _, f := range h.findings {
-			h.finding(f)
+		if len(h.findings) < h.listed {
+			h.line("↳ has the cause of the one above it.\n")
+		}
+		for _, g := range h.findings {
+			h.finding(g)
 		}
 		if h.more > 0 {
 			h.line("… and %d more.\n", h.more)
@@ -145,7 +175,8 @@ func tests(f *result.Finding) string {
 	return out
 }
 
-func (h *Handler) finding(f *result.Finding) {
+func (h *Handler) finding(g *group) {
+	f := g.findings[0]
 	if h.page.Len() > maxBytes {
 		return // it is in the table
 	}
@@ -157,6 +188,7 @@ func (h *Handler) finding(f *result.Finding) {
 	brief := *f
 	brief.Hint = ""
 	h.print.Finding(&stacks, &brief)
+	h.print.Others(&stacks, g.findings[1:])
 	h.block(stacks.String())
 	h.line("\n</details>\n")
 }

@@ -27,6 +27,8 @@ func TestGolden(t *testing.T) {
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, format) }
 
+func TestAllThere(t *testing.T) { reporttest.AllThere(t, format) }
+
 // tags renders a page as GitHub does, HTML included, and returns the tags in it: they must be those that the format itself
 // makes.
 func tags(t *testing.T, page string) (rendered string, seen map[string]int) {

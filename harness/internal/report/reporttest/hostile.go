@@ -27,7 +27,7 @@ func Hostile() []result.Message {
 		return &result.Finding{
 			Fingerprint: Evil, Kind: Evil, Package: Evil, Test: Evil, Tests: []string{Evil, Evil + "/sub"}, Disposition: d,
 			Message: Evil, Blame: &frames[0], Stacks: []result.Stack{{Frames: frames}, {Label: Evil, Frames: frames[:1]}, {}},
-			Attribution: result.Attribution(Evil), Count: 1 << 60, Bytes: 1 << 63, Blocks: 7, Hint: Evil, Repro: Evil,
+			Attribution: result.Attribution(Evil), Count: 1 << 60, Bytes: 1 << 63, Blocks: 7, Hint: Evil, Repro: Evil, Cause: Evil,
 		}
 	}
 	test := func(v result.Verdict, name string) result.Message {

@@ -115,6 +115,28 @@ func FullDisk(t *testing.T, make func(io.Writer) result.Handler) {
 	}
 }
 
+// AllThere checks that a format tells of every new finding, of those that have the cause of another, too.
+func AllThere(t *testing.T, make func(io.Writer) result.Handler) {
+	t.Helper()
+	msgs := Stream(t, "causes.jsonl")
+	out, others := Write(t, msgs, make), 0
+	for _, m := range msgs {
+		f := m.Finding
+		if f == nil {
+			continue
+		}
+		if f.Cause != "" {
+			others++
+		}
+		if !strings.Contains(out, f.Fingerprint) {
+			t.Errorf("finding %s (%s) is not there", f.Fingerprint, f.Kind)
+		}
+	}
+	if others == 0 {
+		t.Error("no finding has the cause of another")
+	}
+}
+
 // ReadFile reads the sources of the streams: testdata/wrap is /src/wrap.
 func ReadFile(name string) ([]byte, error) {
 	rel, ok := strings.CutPrefix(name, "/src/")

@@ -49,6 +49,7 @@ type (
 		Kind               string `json:"kind"`
 	}
 	location struct {
+		ID               int               `json:"id,omitempty"`
 		PhysicalLocation *physicalLocation `json:"physicalLocation,omitempty"`
 		LogicalLocations []logicalLocation `json:"logicalLocations,omitempty"`
 		Message          *message          `json:"message,omitempty"`
@@ -82,6 +83,7 @@ type (
 		Level               string            `json:"level"`
 		Message             message           `json:"message"`
 		Locations           []location        `json:"locations"`
+		RelatedLocations    []location        `json:"relatedLocations,omitempty"`
 		Stacks              []stack           `json:"stacks,omitempty"`
 		CodeFlows           []codeFlow        `json:"codeFlows,omitempty"`
 		PartialFingerprints map[string]string `json:"partialFingerprints"`
@@ -94,6 +96,7 @@ type (
 		Package     string   `json:"package"`
 		Tests       []string `json:"tests"`
 		Repro       string   `json:"repro,omitempty"`
+		Cause       string   `json:"cause,omitempty"` // the fingerprint of the finding that came first
 		Bytes       uint64   `json:"bytes,omitempty"`
 		Blocks      uint64   `json:"blocks,omitempty"`
 	}
@@ -137,11 +140,19 @@ type Handler struct {
 	rules         []descriptor
 	ruleIndex     map[string]int
 	notifications []notification
+	blamed        map[string]place  // where findings so far are blamed, by fingerprint
+	files         map[string]string // their files, each once
+}
+
+// place is where a finding is blamed.
+type place struct {
+	file string
+	line int
 }
 
 // New returns a Handler that writes to out.
 func New(out io.Writer) *Handler {
-	return &Handler{out: bufio.NewWriter(out), ruleIndex: make(map[string]int)}
+	return &Handler{out: bufio.NewWriter(out), ruleIndex: make(map[string]int), blamed: make(map[string]place), files: make(map[string]string)}
 }
 
 // Handle writes a finding, and with the summary what belongs to all.
@@ -270,6 +281,7 @@ func (h *Handler) result(f *result.Finding) sarifResult {
 			Repro: report.Line(f.Repro), Bytes: f.Bytes, Blocks: f.Blocks,
 		},
 	}
+	h.relate(&r, f)
 	switch f.Disposition {
 	case result.Known:
 		r.Suppressions = []suppression{{"external", "accepted", "known: the baseline has it"}}
@@ -285,6 +297,31 @@ func (h *Handler) result(f *result.Finding) sarifResult {
 	}
 	r.CodeFlows = h.codeFlows(f)
 	return r
+}
+
+// relate says which earlier finding this one has the cause of, and where that is.
+func (h *Handler) relate(r *sarifResult, f *result.Finding) {
+	if f.Cause == "" {
+		if b := f.Blame; b != nil && b.File != "" {
+			if _, ok := h.files[b.File]; !ok {
+				h.files[b.File] = b.File
+			}
+			h.blamed[f.Fingerprint] = place{h.files[b.File], b.Line}
+		}
+		return
+	}
+	cause := report.Line(f.Cause)
+	r.Properties.Cause = cause
+	at, ok := h.blamed[f.Cause]
+	if !ok {
+		r.Message.Text += fmt.Sprintf(" It has the cause of finding %s, which came first.", cause)
+		return
+	}
+	first := h.location(&result.Frame{File: at.file, Line: at.line})
+	first.ID = 1
+	first.Message = &message{Text: "Finding " + cause + " came first."}
+	r.RelatedLocations = []location{first}
+	r.Message.Text += fmt.Sprintf(" It has the cause of [finding %s](1), which came first.", cause)
 }
 
 // text is what people see first: what it is and where, what to do, and which tests hit it.

@@ -32,6 +32,8 @@ func TestGolden(t *testing.T) {
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, format) }
 
+func TestAllThere(t *testing.T) { reporttest.AllThere(t, format) }
+
 func TestHostile(t *testing.T) {
 	got := reporttest.Write(t, reporttest.Hostile(), format)
 	r := valid(t, got)
@@ -160,4 +162,26 @@ func TestCodeFlow(t *testing.T) {
 		return
 	}
 	t.Error("no InvalidRead")
+}
+
+// A result says where the finding is blamed that has its cause and came first.
+func TestCauses(t *testing.T) {
+	r := valid(t, reporttest.Write(t, reporttest.Stream(t, "causes.jsonl"), format))
+	related := 0
+	for _, res := range r.Runs[0].Results {
+		if len(res.RelatedLocations) == 0 {
+			continue
+		}
+		related++
+		at := res.RelatedLocations[0]
+		if text := *at.Message.Text; !strings.Contains(*res.Message.Text, "[finding "+strings.Fields(text)[1]+"](1)") || at.ID != 1 {
+			t.Errorf("%s: %s", *res.Message.Text, text)
+		}
+		if res.PartialFingerprints["cgogrind/v1"] == "2a4d6dcc3efa53e8" && *at.PhysicalLocation.Region.StartLine != 29 {
+			t.Errorf("it came first at %+v", at.PhysicalLocation.Region)
+		}
+	}
+	if related != 10 {
+		t.Errorf("%d results are related to others", related)
+	}
 }

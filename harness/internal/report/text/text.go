@@ -24,6 +24,8 @@ type Options struct {
 	Progress io.Writer
 	// ProgressWidth is the width of the terminal that Progress is: messages then share one line. 0 is no terminal.
 	ProgressWidth int
+	// Full shows all findings in full, also those that have the cause of another.
+	Full bool
 }
 
 // Handler prints a run's messages.
@@ -167,11 +169,16 @@ func (h *Handler) allFindings() {
 			h.quiet(h.findings.Finding(i))
 		}
 	}
-	for i := range h.findings.Len() {
-		if report.IsNew(h.findings.Brief(i)) {
+	for _, group := range h.findings.Group(h.findings.New()) {
+		shown := group
+		if !h.opts.Full {
+			shown = group[:1]
+		}
+		for _, i := range shown {
 			h.line("")
 			h.print.Finding(h.out, h.findings.Finding(i))
 		}
+		h.print.Others(h.out, h.findings.Some(group[len(shown):]))
 	}
 }
 

@@ -26,6 +26,8 @@ func TestGolden(t *testing.T) {
 
 func TestFullDisk(t *testing.T) { reporttest.FullDisk(t, plain) }
 
+func TestAllThere(t *testing.T) { reporttest.AllThere(t, plain) }
+
 func TestHostile(t *testing.T) {
 	got := reporttest.Write(t, reporttest.Hostile(), plain)
 	for _, bad := range append([]string{"##["}, reporttest.Controls...) {
@@ -70,5 +72,31 @@ func TestProgress(t *testing.T) {
 				t.Errorf("%q, want %q", out.String(), want)
 			}
 		})
+	}
+}
+
+// In short or in full, findings of one cause stand behind the one that came first.
+func TestCauses(t *testing.T) {
+	msgs := reporttest.Stream(t, "causes.jsonl")
+	short := reporttest.Write(t, msgs, plain)
+	full := reporttest.Write(t, msgs, func(w io.Writer) result.Handler { return text.New(w, text.Options{Full: true}) })
+	for _, c := range []struct {
+		name, out   string
+		lists, told int
+	}{{"short", short, 7, 11}, {"full", full, 0, 21}} {
+		if n := strings.Count(c.out, " with this cause:"); n != c.lists {
+			t.Errorf("%s: %d lists of others, want %d", c.name, n, c.lists)
+		}
+		if n := strings.Count(c.out, "\n    blame  "); n != c.told {
+			t.Errorf("%s: %d findings in full, want %d", c.name, n, c.told)
+		}
+	}
+	first, other := strings.Index(full, "  f912df1339049224\n"), strings.Index(full, "  2a4d6dcc3efa53e8\n")
+	next := strings.Index(full, "  c653d76504597561\n") // came before the other one
+	if first < 0 || other < first || next < other {
+		t.Errorf("they are at %d, %d and %d", first, other, next)
+	}
+	if !strings.Contains(full, "\n    cause  that of f912df1339049224, which came first\n") {
+		t.Error("it does not say what the cause is")
 	}
 }
