@@ -124,6 +124,9 @@ func (p *Process) resolveFolds() {
 		}
 	}
 	p.folds.resolve(repeats, func(f fold, may []*repeat) {
+		if p.isNoiseOutside(f, may) {
+			return
+		}
 		if len(may) == 1 && len(f.tests) <= 1 && (len(f.tests) == 0 || p.isSamePlace(f, may[0].record)) {
 			p.repeated(f, may[0].record)
 			return
@@ -137,14 +140,51 @@ func (p *Process) resolveFolds() {
 	})
 }
 
+// isNoiseOutside says whether a fold outside of tests repeats noise, since what else it may be carries the identity of a
+// test among the frames that memcheck compared. Go's runtime frees at the end what C freed before it, object for object.
+func (p *Process) isNoiseOutside(f fold, may []*repeat) bool {
+	noise := false
+	for _, r := range may {
+		switch {
+		case r.record == nil:
+			noise = true
+		case r.record.idDepth == 0 || r.record.idDepth > f.compared():
+			return false
+		}
+	}
+	return noise && len(f.tests) == 0
+}
+
+// compared is how many addresses of two stacks memcheck compared.
+func (f fold) compared() int {
+	if f.seen >= 100 {
+		return 2
+	}
+	return 4
+}
+
+// idDepth says the how-many-th address of a stack tells the test's identity, from 1; 0 if none does. Where there are more
+// tests than call slots it takes the address after the slot's, too.
+func (p *Process) idDepth(stack []valgrind.Frame) int {
+	n := 0
+	for i, f := range stack {
+		if i == 0 || f.IP != stack[i-1].IP {
+			n++
+		}
+		if p.layout.identity(stack[i:i+1]) != 0 && goName(f.Function) == "runtime.cgogrindCall" {
+			if uint64(len(p.tests)) >= p.layout.callCount {
+				n++
+			}
+			return n
+		}
+	}
+	return 0
+}
+
 // isSamePlace says whether what repeats a record is at the place that the record is blamed on: memcheck compares the
 // innermost four addresses of the stacks, after a hundred errors two.
 func (p *Process) isSamePlace(f fold, r *record) bool {
-	compared := 4
-	if f.seen >= 100 {
-		compared = 2
-	}
-	return r == nil || len(r.tests) == 1 && r.tests[0] == f.tests[0] || 0 < r.depth && r.depth <= compared
+	return r == nil || len(r.tests) == 1 && r.tests[0] == f.tests[0] || 0 < r.depth && r.depth <= f.compared()
 }
 
 // depth says the how-many-th address of a stack the blamed frame is at, from 1; 0 if it is not there.

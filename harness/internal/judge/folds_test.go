@@ -326,6 +326,24 @@ func TestRepeatsAfterTheLastMark(t *testing.T) {
 			r.done(0)
 			r.fold(e.Unique)
 		}, verdicts{"TestA": result.Pass}, result.ExitPass},
+		// C freed Go objects, each in the same place; Go's runtime frees them once more, when it collects.
+		{"of noise that follows an error", func(r *report) {
+			a := r.error("InvalidFree", freed(1, testA), labelled("Address 0x4a3b040 is 0 bytes inside a block of size 8 alloc'd",
+				made("runtime.makeslice")...))
+			r.fold(a.Unique)
+			r.end("TestA", "pass")
+			r.done(0)
+			n := r.error("InvalidFree", stack(goRequestFrame, goFreeFrame, goSweepFrame))
+			r.fold(n.Unique)
+		}, verdicts{"TestA": result.Fail}, result.ExitFindings},
+		{"of noise or an error that no test's identity is in", func(r *report) {
+			a := r.error("InvalidFree", deep(1, goFree, testA))
+			n := r.error("InvalidFree", stack(goRequestFrame, goFreeFrame, goSweepFrame))
+			r.fold(n.Unique)
+			r.end("TestA", "pass")
+			r.done(0)
+			r.fold(a.Unique)
+		}, verdicts{"TestA": result.Fail, result.Teardown: result.Inconclusive}, result.ExitFindings},
 		{"while a test was cut short", func(r *report) {
 			e := r.error("InvalidFree", freed(1, testA))
 			r.fold(e.Unique)

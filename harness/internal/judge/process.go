@@ -117,6 +117,7 @@ type record struct {
 	hint        string
 	clues       clues
 	depth       int      // of the blamed frame in the error's own stack, in addresses from 1; 0 if it is not there
+	idDepth     int      // the same of the test's identity
 	testDepth   int      // the same of the test's function, for programs
 	functions   []string // of the code under test, from the innermost to the blamed one: what a test may expect
 	count       uint64
@@ -340,6 +341,7 @@ func (p *Process) newRecord(e *valgrind.Error) *record {
 	}
 	if len(e.Sections) > 0 {
 		r.depth = fr.depth(e.Sections[0].Stack, r.blame)
+		r.idDepth = p.idDepth(e.Sections[0].Stack)
 	}
 	if p.program == nil {
 		r.tests, r.outside, r.attribution = p.attribute(e, a.sections)
