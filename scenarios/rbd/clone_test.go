@@ -8,16 +8,22 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-var _ = Describe("Clone", func() {
+// One parent for all: making one costs more than the rest. Each spec takes its snapshot.
+var _ = Describe("Clone", Ordered, ContinueOnFailure, func() {
 	var (
 		parent *rbd.Image
 		taken  *rbd.Snapshot
 	)
 
+	BeforeAll(func() { parent = open(created()) })
+
 	BeforeEach(func() {
-		parent = open(created())
 		write(parent, "of the parent", 0)
 		taken = snapshot(parent, "snapshot")
+		DeferCleanup(func() {
+			Expect(parent.SetSnapshot(rbd.NoSnapshot)).To(Succeed())
+			removeSnapshots(parent)
+		})
 		Expect(taken.Protect()).To(Succeed())
 		write(parent, "changed later", 0)
 	})

@@ -9,10 +9,17 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-var _ = Describe("Snapshot", func() {
+// One image for all: making one costs more than the rest.
+var _ = Describe("Snapshot", Ordered, ContinueOnFailure, func() {
 	var image *rbd.Image
 
-	BeforeEach(func() { image = open(created()) })
+	BeforeAll(func() { image = open(created()) })
+
+	AfterEach(func() {
+		Expect(image.SetSnapshot(rbd.NoSnapshot)).To(Succeed())
+		removeSnapshots(image)
+		Expect(image.Resize(imageSize)).To(Succeed())
+	})
 
 	It("is in the list with its size until it is removed", func() {
 		Expect(image.GetSnapshotNames()).To(BeEmpty())
@@ -50,7 +57,6 @@ var _ = Describe("Snapshot", func() {
 		Expect(read(image, 0, 6)).To(Equal("after!"))
 		Expect(image.SetSnapByID(id)).To(Succeed())
 		Expect(read(image, 0, 6)).To(Equal("before"))
-		Expect(image.Close()).To(Succeed())
 
 		kept := closing(must(rbd.OpenImageReadOnly(ioctx, image.GetName(), "snapshot")))
 		Expect(read(kept, 0, 6)).To(Equal("before"))

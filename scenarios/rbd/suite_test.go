@@ -107,15 +107,16 @@ func remove(ioctx *rados.IOContext, name string) {
 		return
 	}
 	if number(err) == syscall.ENOTEMPTY {
-		removeSnapshots(ioctx, name)
+		image := must(rbd.OpenImage(ioctx, name, rbd.NoSnapshot))
+		removeSnapshots(image)
+		Expect(image.Close()).To(Succeed())
 		err = rbd.RemoveImage(ioctx, name)
 	}
 	Expect(err).NotTo(HaveOccurred())
 }
 
-func removeSnapshots(ioctx *rados.IOContext, name string) {
+func removeSnapshots(image *rbd.Image) {
 	GinkgoHelper()
-	image := must(rbd.OpenImage(ioctx, name, rbd.NoSnapshot))
 	for _, info := range must(image.GetSnapshotNames()) {
 		snapshot := image.GetSnapshot(info.Name)
 		if must(snapshot.IsProtected()) {
@@ -123,7 +124,6 @@ func removeSnapshots(ioctx *rados.IOContext, name string) {
 		}
 		Expect(snapshot.Remove()).To(Succeed())
 	}
-	Expect(image.Close()).To(Succeed())
 }
 
 // created makes an image of imageSize that goes with the spec, and returns its name. It may have more features.

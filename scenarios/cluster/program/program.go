@@ -1,0 +1,81 @@
+// Package program builds a suite and runs it natively where it cannot work, for tests that it says why, in time, and leaves
+// nothing behind.
+package program
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cgogrind/cgogrind/scenarios/cluster"
+	"github.com/cgogrind/cgogrind/scenarios/cluster/trace"
+)
+
+// limit is much longer than any of these runs takes: it is there to tell a suite that hangs.
+const limit = 3 * time.Minute
+
+// Program is the test binary of a suite.
+type Program struct{ path string }
+
+// Build builds the suite of the folder above that of the test, which is skipped under cgogrind.
+func Build(t *testing.T) Program {
+	t.Helper()
+	if os.Getenv("CGOGRIND") != "" {
+		t.Skip("under cgogrind: this test builds and runs the suite itself, natively")
+	}
+	tags, err := exec.Command("go", "run", "github.com/cgogrind/cgogrind/harness/cmd/cgogrind", "tags", "..").Output()
+	if err != nil {
+		t.Fatalf("asking for the build tags: %v", err)
+	}
+	p := Program{filepath.Join(t.TempDir(), "suite.test")}
+	if out, err := exec.Command("go", "test", "-c", "-tags="+strings.TrimSpace(string(tags)), "-o", p.path, "..").
+		CombinedOutput(); err != nil {
+		t.Fatalf("building the suite: %v\n%s", err, out)
+	}
+	return p
+}
+
+// NeedCeph skips the test where the programs of Ceph are missing that these options need; with CI=true it fails.
+func NeedCeph(t *testing.T, options cluster.Options) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := cluster.Start(ctx, options)
+	if errors.Is(err, cluster.ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
+
+// Run runs the suite to its end, with some variables more, and checks what it says. The suite has to end with this exit
+// status, in time, and to leave neither processes nor files.
+func (p Program) Run(t *testing.T, status int, variables []string, says ...string) {
+	t.Helper()
+	traces := trace.New(t.TempDir())
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.path, "-ginkgo.no-color", "-ginkgo.v")
+	cmd.Env = append(append(os.Environ(), traces.Env()...), variables...)
+	output, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		t.Fatalf("the suite hangs: it was killed after %v\n%s", limit, output)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != status {
+		t.Errorf("the suite ended with %d (%v), want %d\n%s", got, err, status, output)
+	}
+	for _, text := range says {
+		if !strings.Contains(string(output), text) {
+			t.Errorf("the suite does not say %q:\n%s", text, output)
+		}
+	}
+	if err := traces.WaitGone(ctx); err != nil {
+		t.Error(err)
+	}
+}
