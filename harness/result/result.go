@@ -149,9 +149,12 @@ type Stack struct {
 // Frame is a place in the program. Any field may be missing.
 type Frame struct {
 	Function string `json:"function,omitempty"`
-	File     string `json:"file,omitempty"` // the whole path, as the compiler saw it
-	Line     int    `json:"line,omitempty"`
-	Object   string `json:"object,omitempty"` // the file that holds the code
+	// Name is what people call the function, where the compiler made up another name: a call of C that is deferred is in
+	// the function that defers it.
+	Name   string `json:"name,omitempty"`
+	File   string `json:"file,omitempty"` // the whole path, as the compiler saw it
+	Line   int    `json:"line,omitempty"`
+	Object string `json:"object,omitempty"` // the file that holds the code
 	// Offset is set where Function is empty: the offset of the code in its page of the object. More is not known from
 	// a report, as load addresses differ from run to run; pages do not.
 	Offset uint64 `json:"offset,omitempty"`

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,7 +139,7 @@ func (a *app) compareRuns(ctx context.Context, earlier, later []string, outs *ou
 		for _, f := range list.findings {
 			function := ""
 			if f.Blame != nil {
-				function = f.Blame.Function
+				function = cmp.Or(f.Blame.Name, f.Blame.Function)
 			}
 			line(list.word, f.Fingerprint, f.Kind, function)
 		}

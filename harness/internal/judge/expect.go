@@ -76,12 +76,15 @@ func (r *frameReader) blamable(sections []valgrind.Section) []string {
 	}
 	var out []string
 	for _, s := range sections {
-		for _, f := range s.Stack {
+		for i, f := range s.Stack {
 			if r.tier(f) == tierNone {
 				continue
 			}
 			name := goName(f.Function)
 			out = append(out, name)
+			if known := knownAs(s.Stack, i); known != "" {
+				out = append(out, known)
+			}
 			if name == blame.Function && f.Line == blame.Line {
 				return out
 			}

@@ -199,6 +199,7 @@ func (r *frameReader) shown(stack []valgrind.Frame) []result.Frame {
 			continue
 		}
 		out := r.frame(f)
+		out.Name = knownAs(stack, i)
 		all = append(all, out)
 		if !isPlumbing(f) && !isFramework(goPackage(f.Function)) {
 			clean = append(clean, out)
@@ -233,6 +234,35 @@ func isCgoClosure(f, caller valgrind.Frame) bool {
 		(name == caller.Function || strings.HasSuffix(name, "."+goLocalName(caller.Function)))
 }
 
+// knownAs is the function that people know a frame by, "" if that is its own. cgo makes of defer C.free(p) a closure that
+// returns one that makes the call, p.Text.Text.func1.func2 when they are inlined, and runs when Text returns: on another
+// line, so that it is not left out.
+func knownAs(stack []valgrind.Frame, i int) string {
+	f := stack[i]
+	pkg := goPackage(f.Function)
+	if pkg == "" || i == 0 || !strings.Contains(stack[i-1].Function, "._Cfunc_") {
+		return ""
+	}
+	for _, caller := range stack[i+1:] {
+		switch goPackage(caller.Function) {
+		case "runtime":
+			continue // it runs what is deferred in a loop
+		case pkg:
+		default:
+			return ""
+		}
+		local := "." + goLocalName(caller.Function) + "."
+		at := strings.LastIndex(f.Function, local)
+		if at >= 0 && (cgoClosures.MatchString(f.Function[at+len(local):]) || f.Line == caller.Line && f.File == caller.File) {
+			return caller.Function
+		}
+		return ""
+	}
+	return ""
+}
+
+var cgoClosures = regexp.MustCompile(`^(func)?[0-9]+\.(func)?[0-9]+$`)
+
 func cutLast(s, sep string) (before, after string, ok bool) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
 		return s[:i], s[i+len(sep):], true
@@ -251,9 +281,10 @@ func goLocalName(function string) string {
 func (r *frameReader) blame(sections []valgrind.Section) *result.Frame {
 	for want := tierNamed; want < tierNone; want++ {
 		for _, s := range sections {
-			for _, f := range s.Stack {
+			for i, f := range s.Stack {
 				if r.tier(f) == want {
 					out := r.frame(f)
+					out.Name = knownAs(s.Stack, i)
 					return &out
 				}
 			}

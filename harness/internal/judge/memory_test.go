@@ -261,3 +261,36 @@ func TestStackEndsWithKnownFunctions(t *testing.T) {
 		}
 	}
 }
+
+// Each name is one that the compiler made of a deferred call of C in the function below it.
+func TestKnownAs(t *testing.T) {
+	const pkg = "example.com/m/p."
+	f := func(function string, line int) valgrind.Frame { return at(uint64(400+line), function, "P/p.go", line) }
+	stub, deferred := f(pkg+"_Cfunc_free", 0), f("runtime.deferreturn", 668)
+	for _, c := range []struct {
+		inner valgrind.Frame
+		name  string
+		outer []valgrind.Frame
+		want  string
+	}{
+		{stub, pkg + "Text.Text.func1.func2", []valgrind.Frame{f(pkg+"Text", 24)}, pkg + "Text"},
+		{stub, pkg + "TestText.Text.func1.func2", []valgrind.Frame{f(pkg+"Text", 24), f(pkg+"TestText", 4)}, pkg + "Text"},
+		{stub, pkg + "Text.func1.1", []valgrind.Frame{f(pkg+"Text", 24)}, pkg + "Text"}, // not inlined
+		{stub, pkg + "(*Buffer).Close.(*Buffer).Close.func2.func3", []valgrind.Frame{f(pkg+"(*Buffer).Close", 13)}, pkg + "(*Buffer).Close"},
+		{stub, pkg + "Buffer.Value.Buffer.Value.func2.func3", []valgrind.Frame{f(pkg+"Buffer.Value", 18)}, pkg + "Buffer.Value"},
+		{stub, pkg + "Loop.Loop.func1.func2", []valgrind.Frame{deferred, f(pkg+"Loop", 31)}, pkg + "Loop"},
+		{stub, pkg + "In.func1.In.func1.1.2", []valgrind.Frame{f(pkg+"In.func1", 36), f(pkg+"In", 37)}, pkg + "In.func1"},
+		{stub, pkg + "Own.func1.1", []valgrind.Frame{f(pkg+"Own.func1", 9), f(pkg+"Own", 10)}, pkg + "Own.func1"},
+		{stub, pkg + "Generic[go.shape.string].Generic[go.shape.string].func1.func2", []valgrind.Frame{f(pkg+"Generic[go.shape.string]", 47)},
+			pkg + "Generic[go.shape.string]"},
+		{stub, pkg + "Text.func1", []valgrind.Frame{f(pkg+"Text", 24)}, ""},                     // the user's own
+		{stub, pkg + "Text", []valgrind.Frame{f(pkg+"TestText", 24)}, ""},                       // no closure
+		{f("crash", 3), pkg + "Text.Text.func1.func2", []valgrind.Frame{f(pkg+"Text", 24)}, ""}, // it calls no C
+		{stub, pkg + "Text.Text.func1.func2", []valgrind.Frame{f("example.com/other.Text", 24)}, ""},
+		{stub, pkg + "Text.Text.func1.func2", nil, ""},
+	} {
+		if got := knownAs(append([]valgrind.Frame{c.inner, f(c.name, 9)}, c.outer...), 1); got != c.want {
+			t.Errorf("%s is known as %q, want %q", c.name, got, c.want)
+		}
+	}
+}

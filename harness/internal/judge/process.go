@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -382,9 +383,9 @@ func blamed(f *result.Frame) string {
 	case f == nil:
 		return "code that is not under test"
 	case f.Line == 0:
-		return shortName(f.Function)
+		return shortName(cmp.Or(f.Name, f.Function))
 	}
-	return fmt.Sprintf("%s (%s:%d)", shortName(f.Function), path.Base(f.File), f.Line)
+	return fmt.Sprintf("%s (%s:%d)", shortName(cmp.Or(f.Name, f.Function)), path.Base(f.File), f.Line)
 }
 
 // shortName leaves the last element of a Go function's import path.

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -318,7 +319,7 @@ func (p *Program) chain(r *record) string {
 			if f.Function == "" || len(places) == 0 && f.Source == "" && r.blame != nil {
 				continue // begins with the code under test
 			}
-			text := shortName(f.Function)
+			text := shortName(cmp.Or(f.Name, f.Function))
 			if f.Line > 0 {
 				text += fmt.Sprintf(" (%s:%d)", path.Base(f.File), f.Line)
 			}

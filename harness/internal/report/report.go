@@ -6,6 +6,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -75,10 +76,10 @@ func (p Places) Location(f *result.Frame) string {
 	return path.Base(Line(f.Object))
 }
 
-// Function is a frame's function, cleaned, of a Go function's import path only the last element. It is "?" if the
+// Function is a frame's function as people know it, cleaned, of a Go function's import path only the last element. It is "?" if the
 // function is not known.
 func Function(f *result.Frame) string {
-	name := Line(f.Function)
+	name := Line(cmp.Or(f.Name, f.Function))
 	if name == "" {
 		return "?"
 	}

@@ -64,8 +64,8 @@ func (s *Store) Frame(f *result.Frame) uint32 {
 		s.frameOf = make(map[result.Frame]uint32)
 	}
 	own := *f
-	own.Function, own.File, own.Object, own.Source =
-		s.intern(f.Function), s.intern(f.File), s.intern(f.Object), s.intern(f.Source)
+	own.Function, own.Name, own.File, own.Object, own.Source =
+		s.intern(f.Function), s.intern(f.Name), s.intern(f.File), s.intern(f.Object), s.intern(f.Source)
 	n := uint32(len(s.frames))
 	s.frames = append(s.frames, own)
 	s.frameOf[own] = n

@@ -82,7 +82,7 @@ func TestAnnotation(t *testing.T) {
 	if first.properties["file"] != "errtext/errtext.go" || first.properties["line"] != "13" {
 		t.Errorf("it is at %v", first.properties)
 	}
-	if !strings.Contains(first.data, "blame  errtext.Text.Text.func1.func2") {
+	if !strings.Contains(first.data, "blame  errtext.Text  ") {
 		t.Errorf("it says %s", first.data)
 	}
 }

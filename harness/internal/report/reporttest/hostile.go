@@ -20,7 +20,7 @@ func Hostile() []result.Message {
 	frames := []result.Frame{
 		{Function: Evil, File: Evil, Line: 1, Object: Evil, Source: Evil, Lang: result.Lang(Evil)},
 		{Object: Evil, Offset: 1},
-		{Function: Evil, Line: -1},
+		{Function: Evil, Name: Evil, Line: -1},
 		{},
 	}
 	finding := func(d result.Disposition) *result.Finding {
