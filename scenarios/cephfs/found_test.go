@@ -1,0 +1,41 @@
+package cephfs_test
+
+import (
+	"os"
+
+	"github.com/ceph/go-ceph/cephfs"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/cgogrind/cgogrind/harness/expect"
+)
+
+// several is how often a spec loses something that must be found: an old copy of a pointer, left on the stack of a thread of
+// libcephfs for example, may make memcheck believe that one block is in use.
+const several = 5
+
+// Each spec keeps watch over a defect that scenarios/FOUND.md describes.
+var _ = Describe("Known defect of go-ceph", func() {
+	It("a handle that is dropped without Release is lost", func() {
+		expect.Finding(GinkgoT(), "Leak_DefinitelyLost", "cephfs.createMount")
+		for range several {
+			m := must(cephfs.CreateMount())
+			Expect(m.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
+			Expect(m.IsMounted()).To(BeFalse())
+		}
+	})
+
+	It("a handle that is dropped while it is mounted is lost", func() {
+		expect.Finding(GinkgoT(), "Leak_DefinitelyLost", "cephfs.createMount")
+		m := must(cephfs.CreateMount())
+		Expect(m.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
+		Expect(m.Mount()).To(Succeed())
+		Expect(m.IsMounted()).To(BeTrue())
+	})
+
+	It("reading into no buffers makes it panic", func() {
+		file := open(directory()+"/file", os.O_CREATE|os.O_RDWR)
+		Expect(func() { _, _ = file.Preadv(nil, 0) }).To(PanicWith(MatchError(ContainSubstring("index out of range"))))
+		Expect(func() { _, _ = file.Pwritev(nil, 0) }).To(PanicWith(MatchError(ContainSubstring("index out of range"))))
+	})
+})
