@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -26,6 +28,7 @@ import (
 // reproFlags are the flags of cgogrind repro.
 type reproFlags struct {
 	from, format, valgrind, tags string
+	core, runtime                string
 	count                        int
 	alone, verbose               bool
 	gdb, batch, native           bool
@@ -35,7 +38,7 @@ type reproFlags struct {
 func (a *app) reproCommand() *cobra.Command {
 	var f reproFlags
 	cmd := &cobra.Command{
-		Use:   "repro [flags] FINGERPRINT | PACKAGE TEST",
+		Use:   "repro [flags] FINGERPRINT | PACKAGE TEST | --core FILE [BINARY]",
 		Short: "Run a finding or a failed test again",
 		Long: `Runs the command that a finding carries, or a failed test, and says whether the same comes back: the
 same fingerprint, or for a test without findings the same verdict.
@@ -56,16 +59,25 @@ the shortest run of those that does, by leaving out ever smaller parts, and prin
 --gdb stops the program at the first error of that finding, in memcheck's gdb server, and starts gdb on
 it: with the C frames and the Go frames below them, the goroutines, and what memcheck knows of the
 address. Commands that begin with cgogrind ask memcheck for more. Without a terminal, or with --batch,
-all that is printed as text. --native --gdb runs without memcheck and stops at a signal in C code.
+all that is printed as text. --native --gdb runs without memcheck and stops at a signal in C code; with
+--runtime stock that is the program as go test builds it.
 
 --strace runs the test without memcheck, under strace, and lists its system calls by thread, from the
 test's beginning to its end, with signals (!) and the calls that the finding is about (>).
 
+--core reads the core dump of a test binary, from CI too, and tells the signal and its address, the
+test and the goroutine, and the C and Go stack. The binary is the one given, the one of that build in
+the folder of test --save that --from names, or the one whose path is in the dump; a dump of another
+build is refused. Stock binaries will do: with GOTRACEBACK=crash Go leaves a core dump, if ulimit -c
+allows it. So does valgrind that is run by hand (vgcore.PID), but cgogrind test does not. With --gdb
+in a terminal, gdb stays open.
+
 Exit codes:
   0  not reproduced: it passed in every run
   1  it failed on its own, without findings; --native --gdb: a signal;
-     --strace: it fails without memcheck
-  2  wrong usage: no such finding, no such package, a stream that is none, a build that failed
+     --strace: it fails without memcheck; --core: the dump was read
+  2  wrong usage: no such finding, no such package, a stream that is none, a build that failed, a core
+     dump that is none or of another binary
   3  reproduced, or other new findings
   4  inconclusive, interrupted, or no test ran
   5  the machine lacks something
@@ -73,9 +85,13 @@ Exit codes:
 		Example: `  cgogrind repro ef0f86698dda96c3
   cgogrind repro --count 5 --from result.jsonl ef0f
   cgogrind repro ./rados TestOpen
-  cgogrind repro --gdb ef0f`,
+  cgogrind repro --gdb ef0f
+  cgogrind repro --core core.4711 rados.test`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 || len(args) > 2 {
+			switch {
+			case f.core != "" && len(args) > 1:
+				return usagef("repro --core takes no more than the test binary")
+			case f.core == "" && (len(args) == 0 || len(args) > 2):
 				return usagef("repro takes a fingerprint, or a package and a test")
 			}
 			return nil
@@ -93,10 +109,13 @@ Exit codes:
 	fs.BoolVar(&f.native, "native", false, "with --gdb: without memcheck, stop at a signal")
 	fs.BoolVar(&f.strace, "strace", false, "list the system calls of the test, without memcheck")
 	fs.BoolVar(&f.all, "all", false, "with --strace: those of Go's scheduler, too")
+	fs.StringVar(&f.core, "core", "", "read a core dump, a `FILE`")
 	fs.StringVar(&f.format, "format", "text", "what to print on standard output, a `FORMAT`: text, json")
 	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")
 	fs.StringVar(&f.tags, "tags", "", "build `TAGS`, for a test that no stream has")
+	fs.StringVar(&f.runtime, "runtime", "", "another `RUNTIME` than that of the command: instrumented, stock")
 	complete(cmd, "format", "text", "json")
+	complete(cmd, "runtime", string(result.Instrumented), string(result.Stock))
 	return cmd
 }
 
@@ -107,6 +126,11 @@ func (a *app) repro(ctx context.Context, f reproFlags, args []string) error {
 		return usagef("--count=%d: it must be 1 or more", f.count)
 	case f.format != "text" && f.format != "json":
 		return usagef("--format=%s is not known: text, json are", f.format)
+	case f.runtime != "" && f.runtime != string(result.Instrumented) && f.runtime != string(result.Stock):
+		return usagef("--runtime=%s is not known: instrumented, stock are", f.runtime)
+	}
+	if f.core != "" {
+		return a.reproCore(ctx, f, args)
 	}
 	if (f.native || f.batch) && !f.gdb {
 		return usagef("--native and --batch are ways to use --gdb")
@@ -180,11 +204,7 @@ func (a *app) reproInGDB(ctx context.Context, f reproFlags, s *repro.Session, ou
 	if g.Path, err = a.needs("gdb", "--gdb"); err != nil {
 		return err
 	}
-	stdout, isFile := a.Stdout.(*os.File)
-	if !isFile || !term.IsTerminal(int(stdout.Fd())) || !term.IsTerminal(int(os.Stdin.Fd())) {
-		g.Batch = true
-	}
-	g.Terminal = os.Stdin
+	a.connect(&g)
 	debug := s.Debug
 	if f.native {
 		debug = s.DebugNative
@@ -207,6 +227,96 @@ func (a *app) reproInGDB(ctx context.Context, f reproFlags, s *repro.Session, ou
 	out.attempt(1, 1, attempt)
 	a.code = repro.ExitCode(out.Runs)
 	return out.end()
+}
+
+// connect gives gdb the terminal, if there is one.
+func (a *app) connect(g *repro.GDB) {
+	stdout, isFile := a.Stdout.(*os.File)
+	if !isFile || !term.IsTerminal(int(stdout.Fd())) || !term.IsTerminal(int(os.Stdin.Fd())) {
+		g.Batch = true
+	}
+	g.Terminal = os.Stdin
+}
+
+// reproCore reads a core dump.
+func (a *app) reproCore(ctx context.Context, f reproFlags, args []string) error {
+	if f.native || f.strace || f.all || f.alone || f.count != 1 || f.format != "text" || f.tags != "" || f.valgrind != "" ||
+		f.runtime != "" {
+		return usagef("--core runs nothing: of the other flags it takes --from, --gdb and --batch")
+	}
+	g := repro.GDB{Batch: f.batch || !f.gdb, Stdout: a.Stdout, Stderr: a.Stderr}
+	var err error
+	if g.Path, err = a.needs("gdb", "--core"); err != nil {
+		return err
+	}
+	a.connect(&g)
+	a.code = result.ExitUsage
+	core, err := repro.OpenCore(f.core)
+	if err != nil {
+		return err
+	}
+	defer core.Close()
+	binary, err := a.binaryOf(ctx, core, f.from, args)
+	if err != nil {
+		return err
+	}
+	if core.Cut {
+		fmt.Fprintf(a.Stderr, "%s is cut, and used as far as it goes (see ulimit -c)\n", core.Path)
+	}
+	test, err := g.Examine(ctx, core, binary, a.goroot(ctx))
+	if err != nil {
+		return a.reproFailed(err, repro.Target{})
+	}
+	if again := repro.TestCommand(binary, test); again != "" && g.Batch {
+		fmt.Fprintf(a.Stdout, "\nagain: %s\n", again)
+	}
+	a.code = result.ExitFail
+	return nil
+}
+
+// binaryOf finds the binary that a core dump is of.
+func (a *app) binaryOf(ctx context.Context, core *repro.Core, from string, args []string) (string, error) {
+	const remedy = "it has to be the very file that ran, not one that was built again: test --save and test -c keep it"
+	switch {
+	case len(args) == 1:
+		if err := core.Matches(args[0]); err != nil {
+			return "", fmt.Errorf("%w; %s", err, remedy)
+		}
+		return args[0], nil
+	case from != "":
+		saved, err := artifact.Read(from)
+		if err != nil {
+			return "", err
+		}
+		for pkg, p := range saved.Packages {
+			binary := filepath.Join(from, p.Binary)
+			if filepath.IsLocal(p.Binary) && core.Matches(binary) == nil {
+				return binary, a.compareSaved(ctx, from, repro.Target{Package: pkg})
+			}
+		}
+		return "", fmt.Errorf("%w: %s is of none of those in %s", repro.ErrOtherBinary, core.Path, from)
+	case core.Program == "":
+		return "", fmt.Errorf("%s does not tell the path of its program: give the test binary after it, or --from DIR "+
+			"with a folder of test --save", core.Path)
+	}
+	if err := core.Matches(core.Program); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s is of %s, which is not here: give the test binary after it, or --from DIR with a folder "+
+			"of test --save", core.Path, core.Program)
+	} else if err != nil {
+		return "", fmt.Errorf("%w: it is another build by now; %s", err, remedy)
+	}
+	return core.Program, nil
+}
+
+// goroot is that of the go command here; empty if there is none.
+func (a *app) goroot(ctx context.Context) string {
+	cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
+	cmd.Env = a.Env
+	out, err := cmd.Output()
+	if err != nil {
+		return "" // gdb does without Go's script
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // needs finds a program that a flag takes.
@@ -316,6 +426,7 @@ func (a *app) session(f reproFlags, target repro.Target) *repro.Session {
 		Configure: func(c shell.Command) (harness.Config, error) {
 			cfg, err := a.parseTest(c)
 			cfg.Valgrind = cmp.Or(f.valgrind, cfg.Valgrind)
+			cfg.Runtime = cmp.Or(result.Runtime(f.runtime), cfg.Runtime)
 			return cfg, err
 		},
 		Note: func(format string, args ...any) { fmt.Fprintf(a.Stderr, format+"\n", args...) },

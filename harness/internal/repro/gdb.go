@@ -25,6 +25,9 @@ import (
 	"github.com/cgogrind/cgogrind/valgrind"
 )
 
+//go:embed stacks.py
+var gdbStacks string
+
 //go:embed gdb.py
 var gdbCommands string
 
@@ -217,7 +220,7 @@ func (g GDB) options(goroot string) []string {
 // script writes the commands into a folder of the run.
 func (g GDB) script(dir string) (string, error) {
 	file := filepath.Join(dir, "cgogrind-gdb.py")
-	if err := os.WriteFile(file, []byte(gdbCommands), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(gdbStacks+gdbCommands), 0o600); err != nil {
 		return "", fmt.Errorf("writing the script for gdb: %w", err)
 	}
 	return file, nil

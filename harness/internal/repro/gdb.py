@@ -1,7 +1,10 @@
-# Commands for gdb that cgogrind repro --gdb loads: the prefix command "cgogrind". Frames of C and Go are in one stack, as
-# the instrumented runtime puts a copy of the goroutine's stack below each call to C.
+# Commands for gdb that cgogrind repro --gdb and --core load: the prefix command "cgogrind". Frames of C and Go are in one
+# stack: the instrumented runtime puts a copy of the goroutine's stack below each call to C, and for the stock one there is
+# stacks.py, which comes before this in the file that gdb loads.
 
 import os
+import signal
+import struct
 
 import gdb
 
@@ -9,6 +12,9 @@ FILE = os.environ.get("CGOGRIND_GDB_FILE", "")  # of the blamed line
 LINE = int(os.environ.get("CGOGRIND_GDB_LINE") or 0)
 ADDRESS = os.environ.get("CGOGRIND_GDB_ADDRESS", "")  # that memcheck complained about
 STATUS = os.environ.get("CGOGRIND_GDB_STATUS", "")
+SIGNAL = os.environ.get("CGOGRIND_GDB_SIGNAL", "")  # of a core dump, where the kernel says it
+CORE = os.environ.get("CGOGRIND_GDB_CORE", "")  # the file
+FAULT = os.environ.get("CGOGRIND_GDB_FAULT", "")  # its address
 MEMCHECK = os.environ.get("CGOGRIND_GDB_MEMCHECK") == "1"
 
 
@@ -30,16 +36,6 @@ def ask(request):
 
 def title(text):
     print("\n== %s" % text)
-
-
-def frames():
-    frame = gdb.newest_frame()
-    while frame is not None:
-        yield frame
-        try:
-            frame = frame.older()
-        except gdb.error:
-            return
 
 
 def place(frame):
@@ -66,7 +62,7 @@ def select_blamed():
         if FILE and os.path.basename(file) == os.path.basename(FILE) and line == LINE:
             frame.select()
             return True
-        if readable is None and file and os.path.exists(file):
+        if readable is None and os.path.exists(file) and not (frame.name() or "").startswith(("runtime.", "testing.")):
             readable = frame
     (readable or gdb.newest_frame()).select()
     return False
@@ -94,6 +90,13 @@ def address_of(text):
     return int(value), 1
 
 
+def write_status(text):
+    """Tells cgogrind how it went."""
+    if STATUS:
+        with open(STATUS, "w") as f:
+            f.write(text)
+
+
 class Cgogrind(gdb.Command):
     """What cgogrind knows of the stopped program: cgogrind where, bits, block, points, reachable."""
 
@@ -111,7 +114,7 @@ class Where(gdb.Command):
         if gdb.selected_thread() is None:
             return  # the program has ended
         title("stack: C, and below it the Go code that called it")
-        run("bt")
+        print_stack()
         blamed = select_blamed()
         title("the blamed line" if blamed else "the innermost line whose source is here")
         run("frame")
@@ -119,7 +122,7 @@ class Where(gdb.Command):
         title("its arguments and variables")
         run("info args")
         run("info locals")
-        title("goroutines (* runs; goroutine N bt shows one's stack)")
+        title("goroutines (* runs; %sgoroutine N%s shows one's stack)" % (("cgogrind ", "") if CORE else ("", " bt")))
         run("info goroutines")
 
 
@@ -214,25 +217,110 @@ class Start(gdb.Command):
                 if last.stop_signal in FAULTS and is_go(gdb.newest_frame()):
                     command = "continue"  # it is passed on: Go panics
                     continue
-                self.status("signal " + last.stop_signal)
+                write_status("signal " + last.stop_signal)
             elif isinstance(last, gdb.ExitedEvent):
-                self.status("exited %d" % getattr(last, "exit_code", -1))
+                write_status("exited %d" % getattr(last, "exit_code", -1))
             break
         gdb.events.stop.disconnect(stopped)
         gdb.events.exited.disconnect(exited)
 
-    @staticmethod
-    def status(text):
-        if STATUS:
-            with open(STATUS, "w") as f:
-                f.write(text)
-
 
 FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE")
 
+
+class Core(gdb.Command):
+    """cgogrind core: what a core dump tells of the signal, the goroutine and the test."""
+
+    def __init__(self):
+        super().__init__("cgogrind core", gdb.COMMAND_STATUS)
+
+    def invoke(self, _arg, _tty):
+        for line in gdb.execute("core-file " + CORE, to_string=True).splitlines():
+            if "arning: " in line:  # what else it says is said better below
+                print(line)
+        threads = sorted(gdb.selected_inferior().threads(), key=lambda t: t.num)
+        crashes = [(thread, crash_in(thread)) for thread in threads]
+        # With GOTRACEBACK=crash Go sends SIGQUIT from thread to thread, so that each tells its stack.
+        struck = [c for c in crashes if c[1] is not None and c[1][1] != "SIGQUIT"]
+        thread, crash = struck[0] if struck else (threads[0], None)
+        thread.switch()
+        gdb.invalidate_cached_frames()
+        stacks.first, name, address = crash or (0, SIGNAL, FAULT)
+        innermost = next(frames())
+        if is_go(innermost) and "raise" in (innermost.name() or ""):
+            print("== %s, which Go's runtime sent itself: it prints the reason before it does" % name)
+        elif name:
+            print("== %s%s" % (name, " at the address " + address if address else ""))
+        else:
+            print("== no signal: somebody took the core dump of a program that ran on")
+        self.test()
+        run("cgogrind where")
+
+    @staticmethod
+    def test():
+        test, m = test_in(frames()), machine_of(gdb.selected_thread())
+        title("the test, and its goroutine")
+        goroutine, started = 0, ""
+        if m is not None and int(m["curg"]) != 0 and int(m["curg"]["startpc"]) != 0:  # not one that C's threads borrow
+            goroutine = int(m["curg"]["goid"])
+            if not test:
+                test, started = ancestors_test(m["curg"])
+        spec = ginkgo_spec()
+        running = list(running_tests())
+        innermost = [n for n, _ in running if not any(other.startswith(n + "/") for other, _ in running)]
+        only = not test and len(innermost) == 1
+        if only:
+            test = innermost[0]
+        write_status("test " + test)
+        if test:
+            print("test %s%s%s" % (test, ", the Ginkgo spec " + spec if spec else "", ": no other ran" if only else ""))
+        else:
+            print("no test called this, as far as can be seen")
+        if goroutine:
+            print("goroutine %d%s" % (goroutine, ", " + started if started else ""))
+        else:
+            print("no goroutine: a thread of C's or of Go's runtime")
+        for other, goroutine in running:
+            if other != test:
+                print("meanwhile: test %s, goroutine %d" % (other, goroutine))
+
+
+class Goroutine(gdb.Command):
+    """cgogrind goroutine N: the stack of a goroutine that does not run. In a core dump Go's own goroutine N bt cannot."""
+
+    def __init__(self):
+        super().__init__("cgogrind goroutine", gdb.COMMAND_STACK)
+
+    def invoke(self, arg, _tty):
+        for g, status in goroutines():
+            if int(g["goid"]) == int(arg):
+                for frame in stack_of(g, status):
+                    file, line = place(frame)
+                    print("%s at %s:%d" % (frame.name() or "0x%x" % frame.pc(), file, line))
+                print("started by " + place_at(int(g["gopc"]) - 1))
+
+
+def crash_in(thread):
+    """The signal that a thread handles: the frame that it struck, its name and address; None if it handles none."""
+    thread.switch()
+    found = None
+    for frame in raw_frames():
+        if frame.type() == gdb.SIGTRAMP_FRAME and frame.older() is not None:
+            info = int(frame.read_register("sp")) + UCONTEXT
+            number, _, code = struct.unpack("<iii", gdb.selected_inferior().read_memory(info, 12).tobytes())
+            address = "0x%x" % word(info + 16) if code > 0 else ""  # others were sent
+            found = frame.older().level(), signal.Signals(number).name, address
+    return found
+
+
+UCONTEXT = 304  # bytes of the kernel's struct ucontext on amd64, which siginfo comes after
+
 Cgogrind()
 Where()
-if MEMCHECK:
+Goroutine()
+if CORE:
+    Core()
+elif MEMCHECK:
     Block()
     Bits()
     Points()
