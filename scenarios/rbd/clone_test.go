@@ -42,7 +42,7 @@ var _ = Describe("Clone", Ordered, ContinueOnFailure, func() {
 		Expect(read(clone, 0, 13)).To(Equal("of the parent"))
 		write(clone, "of the clone", 0)
 		Expect(read(clone, 0, 13)).To(Equal("of the clonet"))
-		Expect(taken.Set()).To(Succeed())
+		Expect(parent.SetSnapshot("snapshot")).To(Succeed())
 		Expect(read(parent, 0, 13)).To(Equal("of the parent"))
 	})
 

@@ -45,11 +45,11 @@ var _ = Describe("Snapshot", Ordered, ContinueOnFailure, func() {
 
 	It("keeps what the image held", func() {
 		write(image, "before", 0)
-		taken := snapshot(image, "snapshot")
+		snapshot(image, "snapshot")
 		id := must(image.GetSnapID("snapshot"))
 		write(image, "after!", 0)
 
-		Expect(taken.Set()).To(Succeed())
+		Expect(image.SetSnapshot("snapshot")).To(Succeed())
 		Expect(read(image, 0, 6)).To(Equal("before"))
 		_, err := image.WriteAt([]byte("x"), 0)
 		Expect(err).To(beErrno(syscall.EROFS))
@@ -106,7 +106,7 @@ var _ = Describe("Snapshot", Ordered, ContinueOnFailure, func() {
 		Expect(missing.Protect()).To(MatchError(rbd.ErrNotFound))
 		Expect(missing.Unprotect()).To(MatchError(rbd.ErrNotFound))
 		Expect(missing.Rename("other")).To(MatchError(rbd.ErrNotFound))
-		Expect(missing.Set()).To(MatchError(rbd.ErrNotFound))
+		Expect(image.SetSnapshot("missing")).To(MatchError(rbd.ErrNotFound))
 		_, err := missing.IsProtected()
 		Expect(err).To(MatchError(rbd.ErrNotFound))
 		_, err = image.GetSnapID("missing")
@@ -123,7 +123,6 @@ var _ = Describe("Snapshot", Ordered, ContinueOnFailure, func() {
 		Expect(nameless.Remove()).To(MatchError(rbd.ErrSnapshotNoName))
 		Expect(nameless.Rollback()).To(MatchError(rbd.ErrSnapshotNoName))
 		Expect(nameless.Protect()).To(MatchError(rbd.ErrSnapshotNoName))
-		Expect(nameless.Set()).To(MatchError(rbd.ErrSnapshotNoName))
 		_, err := image.GetSnapID("")
 		Expect(err).To(MatchError(rbd.ErrSnapshotNoName))
 	})
