@@ -1,74 +1,203 @@
-// Command bench measures what the instrumented runtime costs and saves, as ratios within one run: ci/bench/run starts it.
+// Command bench measures what cgogrind costs and saves, as ratios within one run: ci/bench/run starts it.
 //
-// It prints a table in Markdown on standard output, with the spread of repeated measurements, and what it is doing on
-// standard error. It asserts nothing.
+// It has nine parts. What a part measured is kept as JSON, with every single value; a page in Markdown and a plot are made
+// of that. Sides that are compared run in turn, so that whatever else the machine does hits all of them. A part that
+// fails is reported with its reason, and the others go on. The command asserts nothing about speed.
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
-	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
-	"github.com/cgogrind/cgogrind/valgrind"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
 
+// part is one measurement.
+type part struct {
+	number int
+	title  string
+	run    func(*bench) error
+}
+
+// parts are all of them, in the order of the page.
+var parts = []part{
+	{1, "Overhead over bare valgrind", (*bench).overhead},
+	{2, "Against what one would do without cgogrind", (*bench).alternatives},
+	{3, "One process, or one for each test", (*bench).isolation},
+	{4, "Leak checks between tests", (*bench).leakChecks},
+	{5, "Several processes, and shards", (*bench).parallel},
+	{6, "The reader of reports", (*bench).reader},
+	{7, "Options of valgrind", (*bench).options},
+	{8, "The start of a process", (*bench).startUp},
+	{9, "The instrumented runtime", (*bench).runtime},
+}
+
+const usage = `usage: ci/bench/run [--quick] [--only N,…] [-n ROUNDS] [--out DIR]
+
+Measures, and writes DIR/RESULTS.md (between its marks; what else stands there
+stays), DIR/results.svg and DIR/results.json. The parts:
+
+`
+
 func main() {
-	repeat := flag.Int("n", 3, "how often each measurement is repeated")
-	raw := flag.String("json", "", "write the raw numbers to this file")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	if len(os.Args) == 4 && os.Args[1] == readCommand {
+		os.Exit(readFile(os.Args[2], os.Args[3]))
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process.
+func run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		for _, p := range parts {
+			fmt.Fprintf(stderr, "  %d  %s\n", p.number, p.title)
+		}
+		fmt.Fprintln(stderr)
+		flags.PrintDefaults()
+	}
+	quick := flags.Bool("quick", false, "small sizes, one round: less than five minutes; prints the page, and keeps it only with --out")
+	long := flags.Bool("long", false, "also what takes more than minutes: a process for each of 1,000 tests, reports of 1 GB")
+	only := flags.String("only", "", "run these `PARTS` only, numbers separated by commas; the others stay as they are")
+	rounds := flags.Int("n", 3, "how often each measurement is repeated")
+	out := flags.String("out", "", "the `DIR` for the results (default ci/bench, none with --quick)")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	chosen, err := choose(*only)
+	switch {
+	case err != nil:
+	case flags.NArg() > 0:
+		err = fmt.Errorf("%q is no flag: the parts to run are given with --only", flags.Arg(0))
+	case *rounds < 1:
+		err = fmt.Errorf("-n=%d: it must be 1 or more", *rounds)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 2
+	}
+	if *quick {
+		*rounds = 1
+	} else if *out == "" {
+		*out = "ci/bench"
+	}
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := &bench{ctx: ctx, repeat: *repeat, raw: map[string][]float64{}}
-	if err := b.run(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	failed, err := measure(ctx, chosen, config{quick: *quick, long: *long, rounds: *rounds, out: *out}, stdout, stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
 	}
-	if *raw != "" {
-		data, err := json.MarshalIndent(b.raw, "", "\t")
-		if err == nil {
-			err = os.WriteFile(*raw, append(data, '\n'), 0o644)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "bench: writing the raw numbers:", err)
-			os.Exit(1)
-		}
+	if failed {
+		return 1
 	}
+	return 0
 }
 
+// choose returns the parts with these numbers, all if there are none.
+func choose(only string) ([]part, error) {
+	if only == "" {
+		return parts, nil
+	}
+	var chosen []part
+	for _, s := range strings.Split(only, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		i := slices.IndexFunc(parts, func(p part) bool { return p.number == n })
+		if err != nil || i < 0 {
+			return nil, fmt.Errorf("--only=%s: %q is no part: they have the numbers 1 to %d", only, s, len(parts))
+		}
+		chosen = append(chosen, parts[i])
+	}
+	return chosen, nil
+}
+
+// config says how to measure.
+type config struct {
+	quick, long bool
+	rounds      int
+	out         string // none if empty
+}
+
+// bench is what the parts have in common.
 type bench struct {
-	ctx     context.Context
-	repeat  int
-	dir     string
-	goroot  string
-	version string
-	overlay string // path of the overlay file
-	tags    string
-	env     []string // of the go command, for the instrumented build
-	vg      *memcheck.Valgrind
-	raw     map[string][]float64
+	config
+	ctx      context.Context
+	progress io.Writer
+	dir      string // temporary
+	cgogrind string // the program
+	vg       *memcheck.Valgrind
+	goroot   string
+	version  string
+	result   *Part // of the part that runs
 }
 
-func (b *bench) run() (err error) {
+// measure runs the parts and saves what they measured after each. It says whether one of them failed.
+func measure(ctx context.Context, chosen []part, cfg config, stdout, stderr io.Writer) (failed bool, err error) {
+	b := &bench{config: cfg, ctx: ctx, progress: stderr}
 	if b.dir, err = os.MkdirTemp("", "cgogrind-bench-"); err != nil {
-		return err
+		return false, err
 	}
-	defer os.RemoveAll(b.dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	if err := b.setUp(); err != nil {
+		return false, err
+	}
+	all, err := readResults(cfg.out)
+	if err != nil {
+		return false, err
+	}
+	machine, err := b.machine()
+	if err != nil {
+		return false, err
+	}
+	for _, p := range chosen {
+		fmt.Fprintf(stderr, "== %d. %s\n", p.number, p.title)
+		b.result = &Part{Number: p.number, Title: p.title, Machine: machine, Date: time.Now().UTC().Truncate(time.Second),
+			Rounds: cfg.rounds, Quick: cfg.quick}
+		start := time.Now()
+		partErr := p.run(b)
+		b.result.Seconds = time.Since(start).Seconds()
+		fmt.Fprintf(stderr, "== %d. took %.0f s\n", p.number, b.result.Seconds)
+		if ctx.Err() != nil {
+			return false, fmt.Errorf("interrupted in part %d: the parts before it are saved, --only runs the others", p.number)
+		}
+		if partErr != nil {
+			failed = true
+			b.result.Error = partErr.Error()
+			fmt.Fprintf(stderr, "bench: part %d failed: %v\n", p.number, partErr)
+		}
+		all.put(b.result)
+		if err := all.save(cfg.out); err != nil {
+			return false, err
+		}
+	}
+	if cfg.out == "" {
+		_, err = io.WriteString(stdout, all.page(""))
+	} else {
+		fmt.Fprintln(stderr, "the results are in", filepath.Join(cfg.out, pageFile))
+	}
+	return failed, err
+}
+
+// setUp finds the tools and builds cgogrind.
+func (b *bench) setUp() (err error) {
 	if b.vg, err = memcheck.Find(b.ctx, ""); err != nil {
 		return err
 	}
@@ -78,230 +207,18 @@ func (b *bench) run() (err error) {
 	}
 	f := strings.Fields(string(out))
 	b.goroot, b.version = f[0], f[1]
-	ov, err := goruntime.Make(goruntime.Toolchain{GOROOT: b.goroot, Version: b.version, GOARCH: runtime.GOARCH}, b.dir)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(map[string]any{"Replace": ov.Replace})
-	if err != nil {
-		return err
-	}
-	b.overlay = filepath.Join(b.dir, "overlay.json")
-	if err := os.WriteFile(b.overlay, data, 0o644); err != nil {
-		return err
-	}
-	b.tags = strings.Join(ov.Tags, ",")
-	b.env = append(os.Environ(), "GOEXPERIMENT="+strings.Join(append(ov.Experiments, "nodwarf5"), ","))
-
-	fmt.Printf("%s, valgrind %s, %d processors, each measured %d times: median (least to most).\n\n",
-		b.version, b.vg.Version, runtime.NumCPU(), b.repeat)
-	fmt.Println("| what | stock Go | instrumented | ratio |")
-	fmt.Println("|---|---|---|---|")
-	return errors.Join(b.builds(), b.suite(), b.calls())
+	b.cgogrind = filepath.Join(b.dir, "cgogrind")
+	_, err = b.run(command{args: []string{"go", "build", "-o", b.cgogrind, "./harness/cmd/cgogrind"}})
+	return err
 }
 
-// builds measures the first build with an empty cache and the second one.
-func (b *bench) builds() error {
-	times := map[string][]float64{}
-	for i := range b.repeat {
-		for _, instrumented := range []bool{false, true} {
-			cache := filepath.Join(b.dir, fmt.Sprintf("cache-%d-%v", i, instrumented))
-			for _, which := range []string{"first", "second"} {
-				elapsed, err := b.timed("build "+which, func() error {
-					_, err := b.buildTest(instrumented, "GOCACHE="+cache)
-					return err
-				})
-				if err != nil {
-					return err
-				}
-				key := fmt.Sprintf("build_%s_%s_s", which, kind(instrumented))
-				times[key] = append(times[key], elapsed)
-			}
-			if err := os.RemoveAll(cache); err != nil {
-				return err
-			}
-		}
-	}
-	for _, which := range []string{"first", "second"} {
-		b.row(which+" build of Go's cgo tests, s", times, "build_"+which+"_stock_s", "build_"+which+"_instrumented_s")
-	}
-	return nil
-}
+// say tells what is going on.
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.progress, "   "+format+"\n", args...) }
 
-func kind(instrumented bool) string {
-	if instrumented {
-		return "instrumented"
+// pick returns one of two sizes.
+func pick[T any](b *bench, quick, full T) T {
+	if b.quick {
+		return quick
 	}
-	return "stock"
-}
-
-// goBuild runs go build or go test -c.
-func (b *bench) goBuild(instrumented bool, dir string, env []string, args ...string) error {
-	if instrumented {
-		args = append(args, "-overlay="+b.overlay, "-tags="+b.tags)
-	}
-	cmd := exec.CommandContext(b.ctx, "go", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOEXPERIMENT=nodwarf5")
-	if instrumented {
-		cmd.Env = b.env
-	}
-	cmd.Env = append(slices.Clip(cmd.Env), env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
-	}
-	return nil
-}
-
-// buildTest builds Go's own cgo tests.
-func (b *bench) buildTest(instrumented bool, env ...string) (string, error) {
-	bin := filepath.Join(b.dir, kind(instrumented)+".test")
-	return bin, b.goBuild(instrumented, b.cgoTests(), env, "test", "-c", "-vet=off", "-o", bin)
-}
-
-func (b *bench) cgoTests() string { return filepath.Join(b.goroot, "src/cmd/cgo/internal/test") }
-
-// suite runs Go's own cgo tests under memcheck, with the same options, and counts distinct errors.
-func (b *bench) suite() error {
-	times := map[string][]float64{}
-	for _, instrumented := range []bool{false, true} {
-		bin, err := b.buildTest(instrumented)
-		if err != nil {
-			return err
-		}
-		for i := range b.repeat {
-			elapsed, errs, err := b.memcheck(bin, i)
-			if err != nil {
-				return err
-			}
-			times["suite_"+kind(instrumented)+"_s"] = append(times["suite_"+kind(instrumented)+"_s"], elapsed)
-			times["suite_"+kind(instrumented)+"_errors"] = append(times["suite_"+kind(instrumented)+"_errors"], float64(errs))
-		}
-	}
-	b.row("Go's cgo tests, short, under memcheck, s", times, "suite_stock_s", "suite_instrumented_s")
-	b.row("distinct errors reported there, leaks aside", times, "suite_stock_errors", "suite_instrumented_errors")
-	return nil
-}
-
-func (b *bench) memcheck(bin string, i int) (elapsed float64, errs int, err error) {
-	var res *memcheck.Result
-	elapsed, err = b.timed("memcheck "+filepath.Base(bin), func() (err error) {
-		res, err = memcheck.Run(b.ctx, memcheck.Command{
-			Valgrind: b.vg,
-			Options: memcheck.Options{
-				XMLFile: filepath.Join(b.dir, fmt.Sprintf("%s-%d.%%p.xml", filepath.Base(bin), i)), TrackOrigins: true,
-			},
-			Program: bin, Args: []string{"-test.short"}, Dir: b.cgoTests(), Env: os.Environ(),
-		})
-		return err
-	})
-	if err != nil {
-		return 0, 0, err
-	}
-	if len(res.Reports) == 0 {
-		return 0, 0, fmt.Errorf("memcheck left no report of %s", bin)
-	}
-	f, err := os.Open(res.Reports[0].Path)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer f.Close()
-	for ev, err := range valgrind.Read(f) {
-		if err != nil {
-			return 0, 0, err
-		}
-		if e, ok := ev.(*valgrind.Error); ok && !strings.HasPrefix(string(e.Kind), "Leak_") {
-			errs++
-		}
-	}
-	return elapsed, errs, nil
-}
-
-// collected is callgrind's count of instructions.
-var collected = regexp.MustCompile(`Collected : ([0-9]+)`)
-
-// calls measures a call to C, natively in time and under callgrind in instructions.
-func (b *bench) calls() error {
-	bins := map[bool]string{}
-	for _, instrumented := range []bool{false, true} {
-		bins[instrumented] = filepath.Join(b.dir, "call-"+kind(instrumented))
-		dir, err := filepath.Abs("harness/internal/bench/testdata/call")
-		if err != nil {
-			return err
-		}
-		if err := b.goBuild(instrumented, dir, nil, "build", "-buildvcs=false", "-o", bins[instrumented]); err != nil {
-			return err
-		}
-	}
-	for _, depth := range []string{"10", "100"} {
-		ns, ir := map[string][]float64{}, map[string][]float64{}
-		for range b.repeat {
-			for instrumented, bin := range bins {
-				out, err := exec.CommandContext(b.ctx, bin, depth, "1000000").Output()
-				if err != nil {
-					return fmt.Errorf("%s: %w", bin, err)
-				}
-				v, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-				if err != nil {
-					return err
-				}
-				ns["call_"+depth+"_"+kind(instrumented)+"_ns"] = append(ns["call_"+depth+"_"+kind(instrumented)+"_ns"], v)
-			}
-		}
-		for instrumented, bin := range bins {
-			const n = 20000
-			total, err := b.instructions(bin, depth, strconv.Itoa(n))
-			if err != nil {
-				return err
-			}
-			ir["call_"+depth+"_"+kind(instrumented)+"_ir"] = []float64{total / n}
-		}
-		b.row("a call to C natively at depth "+depth+", ns", ns, "call_"+depth+"_stock_ns", "call_"+depth+"_instrumented_ns")
-		b.row("a call to C at depth "+depth+", instructions", ir, "call_"+depth+"_stock_ir", "call_"+depth+"_instrumented_ir")
-	}
-	return nil
-}
-
-func (b *bench) instructions(bin string, args ...string) (float64, error) {
-	cmd := exec.CommandContext(b.ctx, b.vg.Path, append([]string{"--tool=callgrind", "--collect-atstart=no",
-		"--callgrind-out-file=" + filepath.Join(b.dir, "callgrind.out"), bin}, args...)...)
-	// Signals upset callgrind's view of the stacks.
-	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Run(); err != nil {
-		return 0, fmt.Errorf("callgrind %s: %w\n%s", bin, err, stderr.Bytes())
-	}
-	m := collected.FindSubmatch(stderr.Bytes())
-	if m == nil {
-		return 0, fmt.Errorf("callgrind counted nothing:\n%s", stderr.Bytes())
-	}
-	return strconv.ParseFloat(string(m[1]), 64)
-}
-
-// timed runs f and gives its wall time in seconds.
-func (b *bench) timed(what string, f func() error) (float64, error) {
-	fmt.Fprintln(os.Stderr, what)
-	start := time.Now()
-	err := f()
-	return time.Since(start).Seconds(), err
-}
-
-// row prints a line of the table and keeps the raw numbers.
-func (b *bench) row(what string, values map[string][]float64, stock, instrumented string) {
-	s, i := values[stock], values[instrumented]
-	b.raw[stock], b.raw[instrumented] = s, i
-	fmt.Printf("| %s | %s | %s | %.2f |\n", what, spread(s), spread(i), median(i)/median(s))
-}
-
-func median(v []float64) float64 {
-	v = slices.SortedFunc(slices.Values(v), cmp.Compare)
-	return v[len(v)/2]
-}
-
-func spread(v []float64) string {
-	if len(v) == 1 {
-		return fmt.Sprintf("%.4g", v[0])
-	}
-	return fmt.Sprintf("%.4g (%.4g to %.4g)", median(v), slices.Min(v), slices.Max(v))
+	return full
 }
