@@ -19,8 +19,8 @@ var _ = Describe("Known defect of go-ceph", func() {
 	It("a handle that is dropped without Release is lost", func() {
 		expect.Finding(GinkgoT(), "Leak_DefinitelyLost", "cephfs.createMount")
 		for range several {
+			// Not configured: the blocks refer to each other, and any of them may be the one that is called lost.
 			m := must(cephfs.CreateMount())
-			Expect(m.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
 			Expect(m.IsMounted()).To(BeFalse())
 		}
 	})

@@ -1,6 +1,7 @@
 package cephfs_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +12,18 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 )
+
+// connect returns a connection of librados. It ends with the spec.
+func connect() *rados.Conn {
+	GinkgoHelper()
+	conn := must(rados.NewConn())
+	Expect(conn.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
+	Expect(conn.SetConfigOption("client_mount_timeout", "60")).To(Succeed())
+	Expect(conn.SetConfigOption("rados_mon_op_timeout", "60")).To(Succeed())
+	Expect(conn.Connect()).To(Succeed())
+	DeferCleanup(conn.Shutdown)
+	return conn
+}
 
 var _ = Describe("Mount", func() {
 	It("is made, mounted, unmounted, mounted again and released, each in its time", func() {
@@ -50,10 +63,7 @@ var _ = Describe("Mount", func() {
 	})
 
 	It("takes over a connection of librados", func() {
-		conn := must(rados.NewConn())
-		Expect(conn.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
-		Expect(conn.Connect()).To(Succeed())
-		DeferCleanup(conn.Shutdown)
+		conn := connect()
 		m := must(cephfs.CreateFromRados(conn))
 		DeferCleanup(m.Release)
 		Expect(m.GetConfigOption("fsid")).To(Equal(must(conn.GetFSID())))
@@ -120,6 +130,30 @@ var _ = Describe("Mount", func() {
 		Expect(m.SetConfigOption("mon_host", "v2:127.0.0.1:1")).To(Succeed())
 		Expect(m.SetConfigOption("client_mount_timeout", "1")).To(Succeed())
 		Expect(m.Mount()).To(beErrno(syscall.ETIMEDOUT))
+	})
+
+	It("fails in time when no metadata server serves the file system", func() {
+		conn := connect()
+		idle := ceph.Pool() + "-idle"
+		command := func(prefix string, arguments map[string]any) {
+			GinkgoHelper()
+			arguments["prefix"] = prefix
+			_, status, err := conn.MonCommand(must(json.Marshal(arguments)))
+			Expect(err).NotTo(HaveOccurred(), status)
+		}
+		command("fs flag set", map[string]any{"flag_name": "enable_multiple", "val": "true"})
+		for _, pool := range []string{idle + "-metadata", idle + "-data"} {
+			Expect(conn.MakePool(pool)).To(Succeed())
+			DeferCleanup(conn.DeletePool, pool)
+		}
+		command("fs new", map[string]any{"fs_name": idle, "metadata": idle + "-metadata", "data": idle + "-data"})
+		DeferCleanup(command, "fs rm", map[string]any{"fs_name": idle, "yes_i_really_mean_it": true})
+		DeferCleanup(command, "fs fail", map[string]any{"fs_name": idle})
+		m := configured()
+		Expect(m.SelectFilesystem(idle)).To(Succeed())
+		Expect(m.SetConfigOption("client_mount_timeout", "1")).To(Succeed())
+		Expect(m.Mount()).To(beErrno(syscall.ETIMEDOUT))
+		Expect(m.IsMounted()).To(BeFalse())
 	})
 
 	It("tells about the file system", func() {
