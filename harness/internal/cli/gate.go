@@ -144,6 +144,7 @@ func (a *app) gate(ctx context.Context, f gateFlags, streams []string) error {
 	}
 	defer outs.close()
 	if isText {
+		share(outs.handlers[0], &report.Store{}) // it is not told of all findings, as others are
 		outs.handlers[0] = withoutPasses{outs.handlers[0]}
 	}
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/cgogrind/cgogrind/harness/internal/report"
 	"github.com/cgogrind/cgogrind/harness/internal/report/github"
 	"github.com/cgogrind/cgogrind/harness/internal/report/gotest"
 	"github.com/cgogrind/cgogrind/harness/internal/report/html"
@@ -102,6 +103,7 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 
 // outputs hand each message to all that was asked for.
 type outputs struct {
+	findings *report.Store // of all handlers that keep them
 	handlers []result.Handler
 	opened   []*fileOutput
 }
@@ -119,7 +121,7 @@ func (a *app) open(o outputFlags, verbose bool) (*outputs, error) {
 		}
 		o.format = "gotest"
 	}
-	outs := &outputs{}
+	outs := &outputs{findings: report.NewShared()}
 	if o.format == "text" {
 		outs.handlers = append(outs.handlers, text.New(a.Stdout, progress))
 	} else {
@@ -143,11 +145,21 @@ func (a *app) open(o outputFlags, verbose bool) (*outputs, error) {
 		if err := checkWritable(f.name); err != nil {
 			return nil, usagef("--%s: %v", f.flag, err)
 		}
-		file := &fileOutput{name: f.name, format: formats[i]}
+		file := &fileOutput{name: f.name, format: formats[i], findings: outs.findings}
 		outs.opened = append(outs.opened, file)
 		outs.handlers = append(outs.handlers, file)
 	}
+	for _, h := range outs.handlers {
+		share(h, outs.findings)
+	}
 	return outs, nil
+}
+
+// share has a handler keep findings where others do.
+func share(h result.Handler, findings *report.Store) {
+	if s, ok := h.(report.Sharer); ok {
+		s.Share(findings)
+	}
 }
 
 // Handle hands a message on.
@@ -170,10 +182,11 @@ func (o *outputs) close() {
 // fileOutput is a Handler that writes a format to a file. It makes the file with the first message, so that a run that
 // does not start leaves none.
 type fileOutput struct {
-	name    string
-	format  format
-	file    *os.File
-	handler result.Handler
+	name     string
+	format   format
+	findings *report.Store
+	file     *os.File
+	handler  result.Handler
 }
 
 func (s *fileOutput) Handle(ctx context.Context, m result.Message) error {
@@ -183,6 +196,7 @@ func (s *fileOutput) Handle(ctx context.Context, m result.Message) error {
 			return fmt.Errorf("writing the %s output: %w", s.format.name, err)
 		}
 		s.file, s.handler = f, s.format.make(f)
+		share(s.handler, s.findings)
 	}
 	if err := s.handler.Handle(ctx, m); err != nil {
 		return err

@@ -47,6 +47,34 @@ func TestReportOfManyFindings(t *testing.T) {
 	}
 }
 
+// All formats at once keep the findings once.
+func TestAllReportsOfManyFindings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	findings, maxMemory := 10_000, int64(192<<20)
+	if os.Getenv("CGOGRIND_FULL") != "" {
+		findings, maxMemory = 100_000, 512<<20
+	}
+	dir := t.TempDir()
+	stream := filepath.Join(dir, "run.jsonl")
+	writeStream(t, stream, findings)
+	args := []string{"report", stream}
+	for _, format := range []string{"stream", "junit", "sarif", "html", "markdown"} {
+		args = append(args, "--"+format, filepath.Join(dir, format))
+	}
+	out, err := os.Create(filepath.Join(dir, "text"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	used, took := runSelf(t, out, args...)
+	t.Logf("%s with %d MiB", took.Round(10*time.Millisecond), used>>20)
+	if used > maxMemory {
+		t.Errorf("it took %d MiB, more than %d", used>>20, maxMemory>>20)
+	}
+}
+
 // writeStream writes the stream of a run with many findings.
 func writeStream(t *testing.T, name string, findings int) {
 	t.Helper()

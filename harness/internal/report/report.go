@@ -28,7 +28,7 @@ type Places struct {
 // PlacesOf returns the Places of a run.
 func PlacesOf(c *result.Config) Places { return Places{c.Dir, c.GOROOT} }
 
-var moduleCache = regexp.MustCompile(`^.*/pkg/mod/(.*@.*)$`)
+const moduleCache = "/pkg/mod/"
 
 // File makes a path readable: relative to the working directory, to the module cache, or to GOROOT.
 func (p Places) File(file string) string {
@@ -40,8 +40,8 @@ func (p Places) File(file string) string {
 			return "$GOROOT/" + rest
 		}
 	}
-	if m := moduleCache.FindStringSubmatch(file); m != nil {
-		return m[1]
+	if i := strings.LastIndex(file, moduleCache); i >= 0 && strings.Contains(file[i:], "@") {
+		return file[i+len(moduleCache):]
 	}
 	return file
 }

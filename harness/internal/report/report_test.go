@@ -110,3 +110,22 @@ func TestGroup(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Formats that share a store have the same numbers, and a finding is kept once.
+func TestSharedStore(t *testing.T) {
+	s, a, b := report.NewShared(), &result.Finding{Fingerprint: "a"}, &result.Finding{Fingerprint: "b"}
+	for i, f := range []*result.Finding{a, b} {
+		for range 3 {
+			if got := s.Add(f); got != i {
+				t.Errorf("finding %d has the number %d", i, got)
+			}
+		}
+	}
+	if s.Len() != 2 || s.Finding(1).Fingerprint != "b" {
+		t.Errorf("%d findings", s.Len())
+	}
+	var own report.Store
+	if own.Add(a); own.Add(a) != 1 {
+		t.Error("a store that is not shared keeps what it is given")
+	}
+}

@@ -9,8 +9,11 @@ import (
 )
 
 // Store keeps findings in little memory: their frames are mostly the same ones. A hundred thousand findings take less
-// than a tenth of what they take as messages. Its zero value is ready to use.
+// than a tenth of what they take as messages. Its zero value is ready to use. The formats of one report may share a store:
+// see Sharer.
 type Store struct {
+	shared  bool
+	last    *result.Finding // that was added
 	frames  []result.Frame
 	frameOf map[result.Frame]uint32
 	strings map[string]string
@@ -28,8 +31,23 @@ type keptStack struct {
 	frames []uint32
 }
 
-// Add keeps a copy of a finding and returns its number, from 0.
+// Sharer is a format that keeps all findings in a store, and may do so in one that it shares with others.
+type Sharer interface {
+	// Share is called before the first message. Whoever else shares the store is given the same messages.
+	Share(*Store)
+}
+
+// NewShared returns a store for several formats, each of which adds all findings, one finding after the other.
+func NewShared() *Store { return &Store{shared: true} }
+
+// Add keeps a copy of a finding and returns its number, from 0. A shared store keeps it once.
 func (s *Store) Add(f *result.Finding) int {
+	if s.shared {
+		if f == s.last {
+			return len(s.kept) - 1
+		}
+		s.last = f
+	}
 	k := keptFinding{finding: *f}
 	if f.Blame != nil {
 		k.blame = s.Frame(f.Blame) + 1

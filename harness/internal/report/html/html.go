@@ -33,7 +33,7 @@ type Handler struct {
 	config   result.Config
 	places   report.Places
 	tests    []result.Test
-	findings report.Store
+	findings *report.Store
 
 	texts  []string // of the page's data
 	textOf map[string]int
@@ -42,8 +42,11 @@ type Handler struct {
 // New returns a Handler that writes to out. Sources are read with readFile; a file is shown only if it still has the line
 // that the run saw.
 func New(out io.Writer, readFile func(name string) ([]byte, error)) *Handler {
-	return &Handler{out: out, readFile: readFile, textOf: make(map[string]int)}
+	return &Handler{out: out, readFile: readFile, textOf: make(map[string]int), findings: &report.Store{}}
 }
+
+// Share implements report.Sharer.
+func (h *Handler) Share(s *report.Store) { h.findings = s }
 
 // Handle takes a message.
 func (h *Handler) Handle(_ context.Context, m result.Message) error {

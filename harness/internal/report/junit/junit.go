@@ -30,7 +30,7 @@ type Handler struct {
 	print    report.Printer
 	suites   []*suite
 	byPath   map[string]*suite
-	findings report.Store
+	findings *report.Store
 }
 
 // suite is a package.
@@ -49,8 +49,11 @@ type testcase struct {
 
 // New returns a Handler that writes to out.
 func New(out io.Writer) *Handler {
-	return &Handler{out: out, byPath: make(map[string]*suite)}
+	return &Handler{out: out, byPath: make(map[string]*suite), findings: &report.Store{}}
 }
+
+// Share implements report.Sharer.
+func (h *Handler) Share(s *report.Store) { h.findings = s }
 
 // Handle takes a message; with the summary it writes all.
 func (h *Handler) Handle(_ context.Context, m result.Message) error {

@@ -35,14 +35,17 @@ type Handler struct {
 	print    report.Printer
 	pkg      string // of the last test line
 	status   bool   // the status line has something on it
-	findings report.Store
+	findings *report.Store
 	expected int
 }
 
 // New returns a Handler that prints to out.
 func New(out io.Writer, opts Options) *Handler {
-	return &Handler{out: bufio.NewWriter(out), opts: opts, print: report.Printer{Color: opts.Color}}
+	return &Handler{out: bufio.NewWriter(out), opts: opts, print: report.Printer{Color: opts.Color}, findings: &report.Store{}}
 }
+
+// Share implements report.Sharer.
+func (h *Handler) Share(s *report.Store) { h.findings = s }
 
 // Handle prints a message; findings wait for the summary.
 func (h *Handler) Handle(_ context.Context, m result.Message) error {
