@@ -70,6 +70,10 @@ func Parse(name, text string) (Baseline, error) {
 		Finding map[string]Entry `toml:"finding"`
 	}
 	if err := tomlfile.Decode(name, text, &file); err != nil {
+		var e *tomlfile.Error
+		if errors.As(err, &e) && !strings.Contains(text, "version") {
+			e.Msg += ": is this a baseline? cgogrind gate --update writes one"
+		}
 		return nil, err
 	}
 	if file.Version != Version {

@@ -60,7 +60,7 @@ func TestParseErrors(t *testing.T) {
 	const fp = "00000000000000b0"
 	for _, c := range []struct{ text, want string }{
 		{"", "b:1: version: expected version = 1 at the beginning: is this a baseline?"},
-		{"{}", "b:1: "},
+		{"{}", "b:1: expected '.' or '=', but got '{' instead: is this a baseline?"},
 		{"version = 2\n", "b:1: version: 2 is newer than this cgogrind"},
 		{"version = 1\n\n<<<<<<< HEAD\n", "b:3: a conflict marker: git could not merge the file"},
 		{block(fp, "kind = \"A\"\n=======\nkind = \"B\"\n"), "b:4: a conflict marker"},
