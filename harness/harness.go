@@ -78,6 +78,9 @@ type Config struct {
 	LeakCheck LeakCheck
 	LeakKinds []memcheck.LeakKind
 
+	// Profile is how much time memcheck may take; ProfileDefault if empty.
+	Profile Profile
+
 	// GCStress makes the garbage collector run after every so many calls to C, so that C code that keeps a Go pointer
 	// past its call is caught every time; 0 leaves it alone.
 	GCStress int
@@ -155,6 +158,9 @@ func newRun(cfg Config, h result.Handler) (*run, error) {
 	if cfg.LeakCheck == "" {
 		cfg.LeakCheck = LeakTest
 	}
+	if cfg.Profile == "" {
+		cfg.Profile = ProfileDefault
+	}
 	if cfg.Runtime == "" {
 		cfg.Runtime = result.Instrumented
 	}
@@ -225,7 +231,8 @@ func (r *run) begin(ctx context.Context) (context.Context, context.CancelFunc) {
 	r.emit(result.Message{Config: &result.Config{
 		RunID: hex.EncodeToString(id), Tool: r.cfg.Tool, ProtocolVersion: result.ProtocolVersion,
 		Go: r.built.GoVersion, GOROOT: r.built.GOROOT, Valgrind: r.valgrind.Version.String(), Runtime: r.cfg.Runtime,
-		Allocator: strings.Join(r.malloc, "; "), Shard: r.cfg.Shard, Command: r.cfg.Command, Dir: r.cfg.Dir,
+		Profile: string(r.cfg.Profile), Allocator: strings.Join(r.malloc, "; "), Shard: r.cfg.Shard,
+		Command: r.cfg.Command, Dir: r.cfg.Dir,
 		Root: repositoryRoot(r.cfg.Dir), Started: r.start, RunKey: r.runKey(),
 	}})
 	return runCtx, cancel

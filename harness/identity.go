@@ -20,8 +20,8 @@ var runVariables = []string{
 // runKey is what the shards of one run have in common: see result.Config.
 func (r *run) runKey() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %q %q %q %v %v\n", r.cfg.Patterns, r.cfg.Run, r.cfg.Skip, r.cfg.Tags, r.cfg.BuildFlags,
-		r.cfg.TestFlags, r.cfg.GCStress, r.cfg.CgoCheck2)
+	fmt.Fprintf(h, "%q %q %q %q %q %q %v %v %s\n", r.cfg.Patterns, r.cfg.Run, r.cfg.Skip, r.cfg.Tags, r.cfg.BuildFlags,
+		r.cfg.TestFlags, r.cfg.GCStress, r.cfg.CgoCheck2, r.cfg.Profile)
 	for _, name := range runVariables {
 		fmt.Fprintf(h, "%s=%s\n", name, shell.Getenv(r.cfg.Env, name))
 	}

@@ -83,13 +83,14 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 		return nil, judge.Outcome{}, err
 	}
 	opts := memcheck.Options{
-		XMLFile: files + ".%p.xml", TrackOrigins: true, Suppressions: []string{supps}, Extra: []string{exactCalls},
+		XMLFile: files + ".%p.xml", Suppressions: []string{supps}, Extra: []string{exactCalls},
 		TraceChildren: p.cfg.TraceChildren,
 		ShowLeakKinds: p.cfg.LeakKinds, Vgdb: memcheck.VgdbYes, VgdbPrefix: files + ".vgdb",
 	}
 	if p.cfg.LeakCheck == LeakOff {
 		opts.LeakCheck = memcheck.LeakNo
 	}
+	p.cfg.Profile.into(&opts)
 	p.serve(&opts)
 	optArgs, err := opts.Args()
 	if err != nil {

@@ -200,9 +200,10 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 	}
 	monitor := newMonitor(r.valgrind, filepath.Join(r.work.path, "vgdb"))
 	opts := memcheck.Options{
-		XMLFile: filepath.Join(r.work.path, "000.%p.xml"), TrackOrigins: true, Suppressions: supps,
+		XMLFile: filepath.Join(r.work.path, "000.%p.xml"), Suppressions: supps,
 		TraceChildren: r.cfg.TraceChildren, Vgdb: monitor.mode(), Extra: append([]string{exactCalls}, monitor.options()...),
 	}
+	r.cfg.Profile.into(&opts)
 	optArgs, err := opts.Args()
 	if err != nil {
 		return fail(err)

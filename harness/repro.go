@@ -70,6 +70,9 @@ func (r *run) repro(of build.Package) judge.Repro {
 	if r.cfg.GCStress > 0 {
 		p.Flags = append(p.Flags, "--gc-stress="+strconv.Itoa(r.cfg.GCStress))
 	}
+	if r.cfg.Profile != "" && r.cfg.Profile != ProfileDefault {
+		p.Flags = append(p.Flags, "--profile="+string(r.cfg.Profile))
+	}
 	if r.cfg.CgoCheck2 {
 		p.Flags = append(p.Flags, "--cgocheck2")
 	}

@@ -37,9 +37,10 @@ type Config struct {
 	GOROOT          string   `json:"goroot,omitempty"`
 	Valgrind        string   `json:"valgrind"` // for example "3.19.0"
 	Runtime         Runtime  `json:"runtime"`
-	Allocator       string   `json:"allocator"` // whose malloc the programs use, and what is not checked: "system"
-	Command         []string `json:"command"`   // cgogrind's own command line
-	Dir             string   `json:"dir"`       // its working directory
+	Profile         string   `json:"profile,omitempty"` // how much time memcheck may take: quick, default, deep
+	Allocator       string   `json:"allocator"`         // whose malloc the programs use, and what is not checked: "system"
+	Command         []string `json:"command"`           // cgogrind's own command line
+	Dir             string   `json:"dir"`               // its working directory
 	// Root is the folder that reports for a repository name files relative to: that of the repository. Dir if empty.
 	Root    string    `json:"root,omitempty"`
 	Started time.Time `json:"started,omitzero"`

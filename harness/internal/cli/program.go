@@ -17,6 +17,7 @@ type programFlags struct {
 	policy              policyFlags
 	outputs             outputFlags
 	valgrind, runtime   string
+	profile             string
 	allocator           string
 	leakSignal          string
 	allFrames, keepWork bool
@@ -34,6 +35,7 @@ func (f *programFlags) add(cmd *cobra.Command, runtimeHelp string) {
 	f.policy.add(cmd)
 	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")
 	fs.StringVar(&f.runtime, "runtime", string(result.Instrumented), runtimeHelp)
+	addProfile(cmd, &f.profile)
 	addAllocator(cmd, &f.allocator)
 	fs.BoolVar(&f.traceChildren, "trace-children", false, "run the programs that it starts under memcheck, too; "+
 		"what is wrong\nwith them is filed under [child NAME]")
@@ -58,6 +60,22 @@ func addAllocator(cmd *cobra.Command, value *string) {
 	cmd.Flags().StringVar(value, "allocator", allocatorRefuse, "`WHAT` to do when memory comes from functions that memcheck cannot "+
 		"see\n(mallocx, je_malloc, mi_heap_malloc, a static program): refuse, or warn and go on")
 	complete(cmd, "allocator", allocatorRefuse, allocatorWarn)
+}
+
+// addProfile adds the flag that says how much time memcheck may take.
+func addProfile(cmd *cobra.Command, value *string) {
+	cmd.Flags().StringVar(value, "profile", string(harness.ProfileDefault), "how much time memcheck may take, a `PROFILE`: quick (does not "+
+		"say where\nuninitialised values come from, in about half of the time), default, or deep (follows definedness\n"+
+		"bit by bit, keeps freed memory off limits longer, wider red zones, deeper stacks)")
+	complete(cmd, "profile", string(harness.ProfileQuick), string(harness.ProfileDefault), string(harness.ProfileDeep))
+}
+
+func profile(value string) (harness.Profile, error) {
+	switch p := harness.Profile(value); p {
+	case harness.ProfileQuick, harness.ProfileDefault, harness.ProfileDeep:
+		return p, nil
+	}
+	return "", usagef("--profile=%s: it is quick, default or deep", value)
 }
 
 func allowUnseen(value string) (bool, error) {
@@ -85,6 +103,9 @@ func (a *app) programConfig(f programFlags) (harness.Config, error) {
 		return cfg, usagef("--runtime=%s: it is instrumented or stock", f.runtime)
 	}
 	var err error
+	if cfg.Profile, err = profile(f.profile); err != nil {
+		return cfg, err
+	}
 	if cfg.AllowUnseen, err = allowUnseen(f.allocator); err != nil {
 		return cfg, err
 	}

@@ -15,6 +15,7 @@ type testFlags struct {
 	policy                    policyFlags
 	outputs                   outputFlags
 	valgrind, runtime         string
+	profile                   string
 	allFrames, keepWork       bool
 	verbose, short            bool
 	run, skip, tags, mod      string
@@ -87,6 +88,7 @@ func (f *testFlags) add(cmd *cobra.Command) {
 		"with which\nmemcheck reports many false errors, and stacks end where Go calls C")
 	fs.BoolVar(&f.allFrames, "all-frames", false, "show all frames in stacks: those between C and Go code and those of Go's runtime, too")
 	fs.StringArrayVar(&f.suppressions, "suppressions", nil, "hide what the entries of `FILE` match; may be repeated")
+	addProfile(cmd, &f.profile)
 	addAllocator(cmd, &f.allocator)
 	fs.BoolVar(&f.traceChildren, "trace-children", false, "run the programs that the tests start under memcheck, too; what is\n"+
 		"wrong with them is filed under [child NAME]")
@@ -136,6 +138,9 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 	}
 	cfg.TraceChildren = f.traceChildren
 	var err error
+	if cfg.Profile, err = profile(f.profile); err != nil {
+		return cfg, err
+	}
 	if cfg.AllowUnseen, err = allowUnseen(f.allocator); err != nil {
 		return cfg, err
 	}
