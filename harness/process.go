@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -122,31 +123,15 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 	if err != nil {
 		return nil, judge.Outcome{}, err
 	}
-	ended := make(chan struct{})
-	var res *memcheck.Result
-	var waitErr error
-	go func() {
-		defer close(ended)
-		res, waitErr = running.Wait()
-	}()
 	w := &watch{packageRun: p, proc: proc, running: running}
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		w.until(ended)
-	}()
-	report := valgrind.Follow(context.WithoutCancel(ctx), running.ReportFile(), ended)
-	for ev, err := range valgrind.Read(report) {
+	res, err := follow(ctx, running, w.until, func(ev valgrind.Event, err error) {
 		p.judging.Lock()
+		defer p.judging.Unlock()
 		proc.Event(ev, err)
 		p.stop(ctx, running, p.pkg, proc, ev)
-		p.judging.Unlock()
-	}
-	_ = report.Close() // it was read to its end, or to where it is damaged
-	<-ended
-	<-watched
-	if waitErr != nil {
-		return nil, judge.Outcome{}, waitErr
+	})
+	if err != nil {
+		return nil, judge.Outcome{}, err
 	}
 	if err := p.saveProcess(ctx, p.pkg, command, p.token, output, res); err != nil {
 		return nil, judge.Outcome{}, err
@@ -161,6 +146,27 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 	}
 	o.OutOfMemory = o.Signal == "SIGKILL" && oomKills() > killsBefore
 	return proc, o, nil
+}
+
+// follow waits for a process and hands on its report while it is written. beside runs until the process has ended, too.
+func follow(ctx context.Context, running *memcheck.Process, beside func(ended <-chan struct{}),
+	event func(valgrind.Event, error)) (*memcheck.Result, error) {
+	ended := make(chan struct{})
+	var res *memcheck.Result
+	var err error
+	var all sync.WaitGroup
+	all.Go(func() {
+		defer close(ended)
+		res, err = running.Wait()
+	})
+	all.Go(func() { beside(ended) })
+	report := valgrind.Follow(context.WithoutCancel(ctx), running.ReportFile(), ended)
+	for ev, err := range valgrind.Read(report) {
+		event(ev, err)
+	}
+	_ = report.Close() // it was read to its end, or to where it is damaged
+	all.Wait()
+	return res, err
 }
 
 // outcome is how a process ended, for the judge.

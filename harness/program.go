@@ -229,15 +229,9 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 	}
 
 	var mu sync.Mutex // guards proc
-	ended := make(chan struct{})
-	var res *memcheck.Result
-	var waitErr error
-	go func() {
-		defer close(ended)
-		res, waitErr = running.Wait()
-	}()
-	var checks sync.WaitGroup
-	go func() {
+	signals := func(ended <-chan struct{}) {
+		var checks sync.WaitGroup
+		defer checks.Wait()
 		ends := 0
 		for {
 			var sig os.Signal
@@ -269,18 +263,14 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 				}
 			}
 		}
-	}()
-	report := valgrind.Follow(context.WithoutCancel(ctx), running.ReportFile(), ended)
-	for ev, err := range valgrind.Read(report) {
-		mu.Lock()
-		proc.Event(ev, err)
-		mu.Unlock()
 	}
-	_ = report.Close() // it was read to its end, or to where it is damaged
-	<-ended
-	checks.Wait()
-	if waitErr != nil {
-		return fail(waitErr)
+	res, err := follow(ctx, running, signals, func(ev valgrind.Event, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		proc.Event(ev, err)
+	})
+	if err != nil {
+		return fail(err)
 	}
 	o := r.outcome(res)
 	if res.Ending == memcheck.TimedOut {
