@@ -89,6 +89,11 @@ func run(t *testing.T, dir string) {
 				return err
 			}
 			env.Setenv("XDG_CACHE_HOME", cache)
+			root, err := filepath.Abs("../../..")
+			if err != nil {
+				return err
+			}
+			env.Setenv("REPOSITORY", root)
 			env.Setenv("GOTOOLCHAIN", "local")
 			if home, err := os.UserHomeDir(); err == nil && os.Getenv("RUSTUP_HOME") == "" {
 				env.Setenv("RUSTUP_HOME", filepath.Join(home, ".rustup")) // where cargo finds itself, if rustup installed it
@@ -113,14 +118,19 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// fingerprint sets FINGERPRINT to that of the finding of a kind in a stream: fingerprint KIND FILE.
+// fingerprint sets FINGERPRINT to that of the first finding of a kind in a stream, in a test whose name begins so if that
+// is given: fingerprint KIND FILE [TEST].
 func fingerprint(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: fingerprint kind file")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: fingerprint kind file [test]")
+	}
+	test := ""
+	if len(args) == 3 {
+		test = args[2]
 	}
 	for m, err := range result.Decode(strings.NewReader(ts.ReadFile(args[1]))) {
 		ts.Check(err)
-		if m.Finding != nil && m.Finding.Kind == args[0] {
+		if m.Finding != nil && m.Finding.Kind == args[0] && strings.HasPrefix(m.Finding.Test, test) {
 			ts.Setenv("FINGERPRINT", m.Finding.Fingerprint)
 			return
 		}

@@ -63,7 +63,8 @@ all that is printed as text. --native --gdb runs without memcheck and stops at a
 --runtime stock that is the program as go test builds it.
 
 --strace runs the test without memcheck, under strace, and lists its system calls by thread, from the
-test's beginning to its end, with signals (!) and the calls that the finding is about (>).
+test's beginning to its end, with signals (!) and the calls that the finding is about (>). Those of Go's
+scheduler, and of programs that the test binary started, come with --all.
 
 --core reads the core dump of a test binary, from CI too, and tells the signal and its address, the
 test and the goroutine, and the C and Go stack. The binary is the one given, the one of that build in
@@ -108,7 +109,7 @@ Exit codes:
 	fs.BoolVar(&f.batch, "batch", false, "with --gdb: print what gdb shows as text, and end")
 	fs.BoolVar(&f.native, "native", false, "with --gdb: without memcheck, stop at a signal")
 	fs.BoolVar(&f.strace, "strace", false, "list the system calls of the test, without memcheck")
-	fs.BoolVar(&f.all, "all", false, "with --strace: those of Go's scheduler, too")
+	fs.BoolVar(&f.all, "all", false, "with --strace: those of Go's scheduler and of other programs, too")
 	fs.StringVar(&f.core, "core", "", "read a core dump, a `FILE`")
 	fs.StringVar(&f.format, "format", "text", "what to print on standard output, a `FORMAT`: text, json")
 	fs.StringVar(&f.valgrind, "valgrind", "", "the valgrind to use, a `PATH`; the one in PATH by default")

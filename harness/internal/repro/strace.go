@@ -23,7 +23,7 @@ import (
 // Strace is how to list system calls.
 type Strace struct {
 	Path string // strace's
-	// All shows those of Go's scheduler and memory management, too.
+	// All shows those of Go's scheduler and memory management, and of the programs that the test binary started, too.
 	All    bool
 	Stdout io.Writer
 }
@@ -32,6 +32,7 @@ type Strace struct {
 type traced struct {
 	at     float64 // seconds
 	thread int
+	pid    int    // of the thread, for the kernel
 	name   string // of the system call; empty for others
 	text   string
 }
@@ -109,7 +110,7 @@ func readTrace(r io.Reader) ([]traced, error) {
 			}
 			continue
 		}
-		c := traced{at: at, thread: thread, text: text}
+		c := traced{at: at, thread: thread, pid: pid, text: text}
 		if name := callName.FindStringSubmatch(text); name != nil {
 			c.name = name[1]
 		}
@@ -123,6 +124,31 @@ func readTrace(r io.Reader) ([]traced, error) {
 		return nil, fmt.Errorf("reading strace's output: %w", err)
 	}
 	return calls, nil
+}
+
+// newThread is a call that made a thread of the same process: clone(…CLONE_THREAD…) = 4711, clone3 alike.
+var newThread = regexp.MustCompile(`^clone3?\(.*CLONE_THREAD.*\) = ([0-9]+)$`)
+
+// ofTest is what the test binary's own process did, without the programs that it started.
+func ofTest(calls []traced) []traced {
+	if len(calls) == 0 {
+		return nil
+	}
+	own := map[int]bool{calls[0].pid: true}
+	// A thread's first calls may stand before the end of the call that made it.
+	for grown := true; grown; {
+		grown = false
+		for _, c := range calls {
+			m := newThread.FindStringSubmatch(c.text)
+			if m == nil || !own[c.pid] {
+				continue
+			}
+			if pid, err := strconv.Atoi(m[1]); err == nil && !own[pid] {
+				own[pid], grown = true, true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(calls), func(c traced) bool { return !own[c.pid] })
 }
 
 // schedulers are calls of Go's scheduler and memory management, of which there are many in any program.
@@ -143,6 +169,9 @@ func (s *Session) writeTrace(st Strace, calls []traced) error {
 	name := s.Target.Test
 	if top, _, _ := strings.Cut(name, "/"); !goTest.MatchString(top) {
 		name = s.Target.runs() // a spec: the test of its suite
+	}
+	if !st.All {
+		calls = ofTest(calls)
 	}
 	from, to := -1, len(calls)
 	for i, c := range calls {

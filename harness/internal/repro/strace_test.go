@@ -12,12 +12,17 @@ import (
 
 // What strace 6.1 wrote of a Go test binary, shortened.
 const trace = `501 1700000000.100000 execve("/tmp/p.test", ["/tmp/p.test"], 0x7ffc /* 20 vars */) = 0
+501 1700000000.110000 clone3({flags=CLONE_VM|CLONE_FS|CLONE_THREAD|CLONE_SETTLS, exit_signal=0} <unfinished ...>
+502 1700000000.120000 rseq(0x7f, 0x20, 0, 0x53053053) = 0
+501 1700000000.130000 <... clone3 resumed> => {parent_tid=[502]}, 88) = 502
+502 1700000000.140000 clone(child_stack=NULL, flags=CLONE_VM|CLONE_VFORK|SIGCHLD) = 503
 501 1700000000.200000 write(1<pipe:[77]>, "\26=== RUN   TestOther\n", 21) = 21
 501 1700000000.210000 openat(AT_FDCWD</tmp>, "other.db", O_RDWR) = 3</tmp/other.db>
 501 1700000000.220000 write(1<pipe:[77]>, "\26--- PASS: TestOther (0.01s)\n", 29) = 29
 501 1700000000.300000 write(1<pipe:[77]>, "\26=== RUN   TestOpen\n", 20) = 20
 501 1700000000.310000 futex(0x55, FUTEX_WAKE_PRIVATE, 1) = 1
 502 1700000000.320000 openat(AT_FDCWD</tmp>, "my.db", O_RDWR|O_CREAT, 0644 <unfinished ...>
+503 1700000000.325000 openat(AT_FDCWD</tmp>, "daemon", O_RDWR) = 9</tmp/daemon>
 501 1700000000.330000 pwrite64(4</tmp/my.db>, "x", 1, 0) = 1
 502 1700000000.340000 <... openat resumed>) = 4</tmp/my.db>
 501 1700000000.350000 --- SIGURG {si_signo=SIGURG, si_code=SI_TKILL, si_pid=501, si_uid=0} ---
@@ -52,6 +57,11 @@ func TestTraceOfATest(t *testing.T) {
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)
+	}
+
+	b.Reset()
+	if err := s.writeTrace(Strace{Stdout: &b, All: true}, calls); err != nil || !strings.Contains(b.String(), "daemon") || !strings.Contains(b.String(), "futex(") {
+		t.Errorf("%v: it does not show all:\n%s", err, b.String())
 	}
 
 	// A spec has the window of its suite's test.
