@@ -11,6 +11,9 @@ import (
 	"iter"
 	"runtime"
 	"sync"
+	"unicode/utf8"
+
+	fast "github.com/segmentio/encoding/json"
 )
 
 // What can be wrong with a stream. Decode wraps each in a *StreamError.
@@ -163,10 +166,11 @@ func decodeLines(lines [][]byte) []decoded {
 // any version.
 func decodeLine(line []byte) (Message, error) {
 	var m Message
-	// Nearly all of a large stream are findings. What is wrong with one that is not simply that is found out below.
+	// Nearly all of a large stream are findings: they are read by a library that is several times faster than the standard
+	// one. What is wrong with a line that is not simply a finding is found out below.
 	if value, ok := bytes.CutPrefix(line, []byte(`{"finding":`)); ok {
 		value, ok = bytes.CutSuffix(value, []byte("}\n"))
-		if ok && json.Unmarshal(value, &m.Finding) == nil && m.Finding != nil {
+		if ok && utf8.Valid(value) && fast.Unmarshal(value, &m.Finding) == nil && m.Finding != nil {
 			return m, nil
 		}
 		m.Finding = nil

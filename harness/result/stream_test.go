@@ -3,6 +3,7 @@ package result_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 	"strings"
@@ -245,6 +246,40 @@ func FuzzDecode(f *testing.F) {
 		}
 		if code == result.ExitPass && (len(msgs) == 0 || msgs[len(msgs)-1].Summary == nil) {
 			t.Error("exit code 0 without a summary")
+		}
+	})
+}
+
+// FuzzFinding holds the fast way to read a finding against the standard library's.
+func FuzzFinding(f *testing.F) {
+	f.Add(`{"fingerprint":"1","kind":"Leak_DefinitelyLost","tests":["a\u2028\ud83d\ude00","\ud800"],"count":1e2,"new":{}}`)
+	f.Add(`{"Kind":"InvalidRead","kind":null,"sections":[{"stack":[{"function":"f","line":-1}]}]}`)
+	f.Add(`{"count":"1"} {}`)
+	f.Add(`null`)
+	value, err := json.Marshal(finding(result.Expected).Finding)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(value))
+	f.Fuzz(func(t *testing.T, value string) {
+		if strings.ContainsAny(value, "\r\n") {
+			t.Skip("more than one line")
+		}
+		var want *result.Finding
+		wantErr := json.Unmarshal([]byte(value), &want)
+		stream := string(encode(t, config())) + `{"finding":` + value + "}\n"
+		msgs, err := collect(result.Decode(strings.NewReader(stream)))
+		if len(msgs) < 2 { // not a finding, or one that is followed by something else
+			if wantErr == nil && want != nil {
+				t.Errorf("not read: %v", err)
+			}
+			return
+		}
+		if wantErr != nil {
+			t.Fatalf("read, but it is wrong: %v", wantErr)
+		}
+		if diff := cmp.Diff(want, msgs[1].Finding); diff != "" {
+			t.Errorf("read (+) not as the standard library does (-):\n%s", diff)
 		}
 	})
 }
