@@ -102,18 +102,18 @@ func (e *examination) strace(ctx context.Context) {
 // ceph looks for the daemons that the scenarios of cgogrind's own start; nothing else needs them.
 func (e *examination) ceph(context.Context) {
 	var missing []string
-	for _, name := range []string{"ceph-mon", "ceph-osd", "ceph-mgr", "monmaptool", "ceph"} {
+	for _, name := range []string{"ceph-mon", "ceph-osd", "ceph-mgr", "ceph-mds", "monmaptool", "ceph"} {
 		if _, err := exec.LookPath(name); err != nil {
 			missing = append(missing, name)
 		}
 	}
 	if len(missing) == 0 {
-		e.good("ceph", "ceph-mon, ceph-osd and ceph-mgr can start a cluster on this machine")
+		e.good("ceph", "ceph-mon, ceph-osd, ceph-mgr and ceph-mds can start a cluster on this machine")
 		return
 	}
 	e.bad(Check{
 		Name: "ceph", Status: Warning, Found: "not on PATH: " + strings.Join(missing, ", "),
-		Lacks:  "a cluster for the librados scenarios (or let CEPH_CONF name one); your own packages do not need it",
-		Remedy: e.system.install(packages{"ceph-mon ceph-osd ceph-mgr ceph-common", "ceph-mon ceph-osd ceph-mgr ceph-common"}),
+		Lacks:  "a cluster for the scenarios (or let CEPH_CONF name one); your own packages do not need it",
+		Remedy: e.system.install(packages{"ceph-mon ceph-osd ceph-mgr ceph-mds ceph-common", "ceph-mon ceph-osd ceph-mgr ceph-mds ceph-common"}),
 	})
 }

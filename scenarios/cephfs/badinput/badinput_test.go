@@ -21,14 +21,14 @@ func TestSuiteThatCannotWork(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, "ceph-mds"), []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		suite.Run(t, 1, []string{"PATH=" + folder + ":" + os.Getenv("PATH"), "CI="},
-			"[FAILED]", "[BeforeSuite]", "failed: a daemon ended", "no metadata today", "Ran 0 of ")
+		suite.Run(t, program.Run{Variables: []string{"PATH=" + folder + ":" + os.Getenv("PATH"), "CI="}, Status: 1,
+			Says: []string{"[FAILED]", "[BeforeSuite]", "failed: a daemon ended", "no metadata today", "Ran 0 of "}})
 	})
 
 	t.Run("missing programs", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
 		says := []string{"programs of Ceph are missing: ceph, rados", "ceph-mds", "./ci/setup"}
-		suite.Run(t, 0, []string{"CI="}, says...)
-		suite.Run(t, 1, []string{"CI=true"}, says...)
+		suite.Run(t, program.Run{Variables: []string{"CI="}, Says: says})
+		suite.Run(t, program.Run{Variables: []string{"CI=true"}, Status: 1, Says: says})
 	})
 }

@@ -54,28 +54,47 @@ func NeedCeph(t *testing.T, options cluster.Options) {
 	}
 }
 
-// Run runs the suite to its end, with some variables more, and checks what it says. The suite has to end with this exit
-// status, in time, and to leave neither processes nor files.
-func (p Program) Run(t *testing.T, status int, variables []string, says ...string) {
+// Run is one run of a suite.
+type Run struct {
+	Variables []string // more variables of the environment
+	Arguments []string // more arguments
+	Meanwhile func()   // what happens while it runs, if anything
+	Status    int      // the exit status that it has to end with
+	Says      []string // what has to be in its output
+}
+
+// Run runs the suite to its end, and returns what it printed. It has to end in time, and to leave neither processes nor
+// files.
+func (p Program) Run(t *testing.T, r Run) string {
 	t.Helper()
 	traces := trace.New(t.TempDir())
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.path, "-ginkgo.no-color", "-ginkgo.v")
-	cmd.Env = append(append(os.Environ(), traces.Env()...), variables...)
-	output, err := cmd.CombinedOutput()
+	cmd := exec.CommandContext(ctx, p.path, append([]string{"-ginkgo.no-color", "-ginkgo.v"}, r.Arguments...)...)
+	cmd.Env = append(append(os.Environ(), traces.Env()...), r.Variables...)
+	var buf strings.Builder
+	cmd.Stdout, cmd.Stderr = &buf, &buf
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if r.Meanwhile != nil {
+		r.Meanwhile()
+	}
+	err := cmd.Wait()
+	output := buf.String()
 	if ctx.Err() != nil {
 		t.Fatalf("the suite hangs: it was killed after %v\n%s", limit, output)
 	}
-	if got := cmd.ProcessState.ExitCode(); got != status {
-		t.Errorf("the suite ended with %d (%v), want %d\n%s", got, err, status, output)
+	if got := cmd.ProcessState.ExitCode(); got != r.Status {
+		t.Errorf("the suite ended with %d (%v), want %d\n%s", got, err, r.Status, output)
 	}
-	for _, text := range says {
-		if !strings.Contains(string(output), text) {
+	for _, text := range r.Says {
+		if !strings.Contains(output, text) {
 			t.Errorf("the suite does not say %q:\n%s", text, output)
 		}
 	}
 	if err := traces.WaitGone(ctx); err != nil {
 		t.Error(err)
 	}
+	return output
 }

@@ -3,7 +3,6 @@
 package badinput
 
 import (
-	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -14,29 +13,8 @@ import (
 	"time"
 
 	"github.com/cgogrind/cgogrind/scenarios/cluster"
-	"github.com/cgogrind/cgogrind/scenarios/cluster/trace"
+	"github.com/cgogrind/cgogrind/scenarios/cluster/program"
 )
-
-// limit is much longer than any of these runs takes: it is there to tell a suite that hangs.
-const limit = 3 * time.Minute
-
-// suite builds the suite and returns the program.
-func suite(t *testing.T) string {
-	t.Helper()
-	if os.Getenv("CGOGRIND") != "" {
-		t.Skip("under cgogrind: this test builds and runs the suite itself, natively")
-	}
-	tags, err := exec.Command("go", "run", "../../../harness/cmd/cgogrind", "tags", "..").Output()
-	if err != nil {
-		t.Fatalf("asking for the build tags: %v", err)
-	}
-	program := filepath.Join(t.TempDir(), "rados.test")
-	if out, err := exec.Command("go", "test", "-c", "-tags="+strings.TrimSpace(string(tags)), "-o", program, "..").
-		CombinedOutput(); err != nil {
-		t.Fatalf("building the suite: %v\n%s", err, out)
-	}
-	return program
-}
 
 func start(t *testing.T, options cluster.Options) *cluster.Cluster {
 	t.Helper()
@@ -62,47 +40,12 @@ func pools(t *testing.T, c *cluster.Cluster) []string {
 	return strings.Fields(string(out))
 }
 
-// run runs the suite to its end, does something meanwhile, and returns what it says. It has to fail, in time, and to
-// leave neither processes nor files.
-func run(t *testing.T, program, config string, meanwhile func(), arguments ...string) string {
+// run runs the suite on a cluster that it cannot work with.
+func run(t *testing.T, suite program.Program, config string, meanwhile func(), says ...string) string {
 	t.Helper()
-	dir := t.TempDir()
-	traces := trace.New(dir)
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
 	// The ping of a monitor has a race in librados that crashes the process now and then: see scenarios/FOUND.md.
-	cmd := exec.CommandContext(ctx, program,
-		append([]string{"-ginkgo.no-color", "-ginkgo.skip=Ping of a monitor is answered"}, arguments...)...)
-	cmd.Env = append(append(os.Environ(), traces.Env()...), "CEPH_CONF="+config, "CI=")
-	var output strings.Builder
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if meanwhile != nil {
-		meanwhile()
-	}
-	err := cmd.Wait()
-	if ctx.Err() != nil {
-		t.Fatalf("the suite hangs: it was killed after %v\n%s", limit, output.String())
-	}
-	var status *exec.ExitError
-	if !errors.As(err, &status) || status.ExitCode() != 1 {
-		t.Errorf("the suite ended with %v, want exit status 1\n%s", err, output.String())
-	}
-	if err := traces.WaitGone(ctx); err != nil {
-		t.Error(err)
-	}
-	return output.String()
-}
-
-func says(t *testing.T, output string, texts ...string) {
-	t.Helper()
-	for _, text := range texts {
-		if !strings.Contains(output, text) {
-			t.Errorf("the suite does not say %q:\n%s", text, output)
-		}
-	}
+	return suite.Run(t, program.Run{Variables: []string{"CEPH_CONF=" + config, "CI="},
+		Arguments: []string{"-ginkgo.skip=Ping of a monitor is answered"}, Meanwhile: meanwhile, Status: 1, Says: says})
 }
 
 // write writes a configuration and returns its path.
@@ -116,10 +59,10 @@ func write(t *testing.T, text string) string {
 }
 
 func TestSuiteThatCannotWork(t *testing.T) {
-	program := suite(t)
+	suite := program.Build(t)
 	for _, test := range []struct {
 		name string
-		run  func(t *testing.T, program string)
+		run  func(t *testing.T, suite program.Program)
 	}{
 		{"no cluster", noCluster},
 		{"configuration that does not exist", configurationThatDoesNotExist},
@@ -127,25 +70,23 @@ func TestSuiteThatCannotWork(t *testing.T) {
 		{"pool that vanishes", poolThatVanishes},
 		{"missing programs", missingPrograms},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, program) })
+		t.Run(test.name, func(t *testing.T) { test.run(t, suite) })
 	}
 }
 
-func noCluster(t *testing.T, program string) {
+func noCluster(t *testing.T, suite program.Program) {
 	start(t, cluster.Options{}) // only to know that Ceph is installed
 	config := write(t, "[global]\nmon host = v2:127.0.0.1:1\nclient mount timeout = 2\nkeyring = /dev/null\n"+
 		"auth client required = none\n")
-	output := run(t, program, config, nil)
-	says(t, output, "[FAILED]", "[BeforeSuite]", "starting a Ceph cluster: connecting failed", "Ran 0 of ")
+	run(t, suite, config, nil, "[FAILED]", "[BeforeSuite]", "starting a Ceph cluster: connecting failed", "Ran 0 of ")
 }
 
-func configurationThatDoesNotExist(t *testing.T, program string) {
+func configurationThatDoesNotExist(t *testing.T, suite program.Program) {
 	start(t, cluster.Options{})
-	output := run(t, program, filepath.Join(t.TempDir(), "missing.conf"), nil)
-	says(t, output, "[BeforeSuite]", "starting a Ceph cluster: connecting failed", "Ran 0 of ")
+	run(t, suite, filepath.Join(t.TempDir(), "missing.conf"), nil, "[BeforeSuite]", "starting a Ceph cluster: connecting failed", "Ran 0 of ")
 }
 
-func wrongKey(t *testing.T, program string) {
+func wrongKey(t *testing.T, suite program.Program) {
 	c := start(t, cluster.Options{Keys: true})
 	before := pools(t, c)
 	keyring := filepath.Join(t.TempDir(), "keyring")
@@ -164,14 +105,14 @@ func wrongKey(t *testing.T, program string) {
 		}
 		config.WriteString(line)
 	}
-	output := run(t, program, write(t, config.String()), nil)
-	says(t, output, "[BeforeSuite]", "starting a Ceph cluster: connecting failed", "handle_auth_bad_method", "Ran 0 of ")
+	run(t, suite, write(t, config.String()), nil,
+		"[BeforeSuite]", "starting a Ceph cluster: connecting failed", "handle_auth_bad_method", "Ran 0 of ")
 	if after := pools(t, c); !slices.Equal(before, after) {
 		t.Errorf("the cluster had the pools %q, and has %q", before, after)
 	}
 }
 
-func poolThatVanishes(t *testing.T, program string) {
+func poolThatVanishes(t *testing.T, suite program.Program) {
 	c := start(t, cluster.Options{})
 	before := pools(t, c)
 	// As soon as the suite has a pool, it is deleted; so are those that it makes later.
@@ -190,8 +131,7 @@ func poolThatVanishes(t *testing.T, program string) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}
-	output := run(t, program, c.ConfigFile(), vanish)
-	says(t, output, "[FAIL")
+	output := run(t, suite, c.ConfigFile(), vanish, "[FAIL")
 	if !strings.Contains(output, "No such file or directory") && !strings.Contains(output, "ENOENT") {
 		t.Errorf("the suite does not say that the pool is gone:\n%s", output)
 	}
@@ -200,15 +140,9 @@ func poolThatVanishes(t *testing.T, program string) {
 	}
 }
 
-func missingPrograms(t *testing.T, program string) {
+func missingPrograms(t *testing.T, suite program.Program) {
 	t.Setenv("PATH", t.TempDir())
-	for _, ci := range []string{"", "true"} {
-		cmd := exec.CommandContext(t.Context(), program, "-ginkgo.no-color", "-ginkgo.v")
-		cmd.Env = append(os.Environ(), "CEPH_CONF=", "CI="+ci)
-		out, err := cmd.CombinedOutput()
-		if skips := err == nil; skips != (ci == "") {
-			t.Errorf("with CI=%q the suite ended with %v", ci, err)
-		}
-		says(t, string(out), "programs of Ceph are missing: ceph, rados", "./ci/setup")
-	}
+	says := []string{"programs of Ceph are missing: ceph, rados", "./ci/setup"}
+	suite.Run(t, program.Run{Variables: []string{"CEPH_CONF=", "CI="}, Says: says})
+	suite.Run(t, program.Run{Variables: []string{"CEPH_CONF=", "CI=true"}, Status: 1, Says: says})
 }

@@ -21,14 +21,14 @@ func TestSuiteThatCannotWork(t *testing.T) {
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		suite.Run(t, 1, []string{"CEPH_CONF=" + config, "CI="},
-			"[FAILED]", "[BeforeSuite]", "starting a Ceph cluster: connecting failed", "Ran 0 of ")
+		suite.Run(t, program.Run{Variables: []string{"CEPH_CONF=" + config, "CI="}, Status: 1,
+			Says: []string{"[FAILED]", "[BeforeSuite]", "starting a Ceph cluster: connecting failed", "Ran 0 of "}})
 	})
 
 	t.Run("missing programs", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
 		says := []string{"programs of Ceph are missing: ceph, rados", "./ci/setup"}
-		suite.Run(t, 0, []string{"CEPH_CONF=", "CI="}, says...)
-		suite.Run(t, 1, []string{"CEPH_CONF=", "CI=true"}, says...)
+		suite.Run(t, program.Run{Variables: []string{"CEPH_CONF=", "CI="}, Says: says})
+		suite.Run(t, program.Run{Variables: []string{"CEPH_CONF=", "CI=true"}, Status: 1, Says: says})
 	})
 }
