@@ -152,6 +152,8 @@ func (b *bench) planted() error {
 	if len(bugs) == 0 {
 		return fmt.Errorf("scenarios/planted has no spec whose name ends in %q", firstCaller)
 	}
+	slices.Sort(bugs) // Ginkgo's order is random
+	slices.Sort(twins)
 	t := b.table(fmt.Sprintf("The %d planted bugs, and their clean twins. cgogrind runs all in one process; the others get a "+
 		"process for each bug, since AddressSanitizer ends it at the first error, and since nobody could tell the false errors of "+
 		"stock Go from the true ones otherwise: what the twins cause together is false, and a bug counts as found if its process "+
@@ -159,7 +161,7 @@ func (b *bench) planted() error {
 		"tool", "bugs tried", "found", "missed", "false errors (twins)", "processes", "wall, s")
 	t.row("cgogrind test", len(bugs), found, len(bugs)-found, falsely, 1, ours.Wall)
 	if b.quick {
-		bugs, twins = sample(bugs, 8), sample(twins, 8)
+		bugs, twins = sample(bugs, 12), sample(twins, 12)
 	}
 	return errors.Join(b.plantedStock(t, pkg, bugs, twins, kinds), b.plantedASan(t, pkg, bugs, twins))
 }
@@ -173,12 +175,20 @@ func sample(names []string, n int) []string {
 	return out
 }
 
-// focus chooses specs by name.
+// focus chooses specs by name. Ginkgo puts the suite's before it.
 func focus(names ...string) string {
 	for i, n := range names {
 		names[i] = regexp.QuoteMeta(n)
 	}
-	return "-ginkgo.focus=^(" + strings.Join(names, "|") + ")$"
+	return "-ginkgo.focus= (" + strings.Join(names, "|") + ")$"
+}
+
+// ranNone is an error if a suite's output says that it ran no spec.
+func ranNone(names []string, out string) error {
+	if strings.Contains(out, "Ran 0 of ") {
+		return fmt.Errorf("no spec has the name %q:\n%s", names, tail(out))
+	}
+	return nil
 }
 
 // plantedStock lets valgrind look for the planted bugs in a stock test binary.
@@ -200,6 +210,9 @@ func (b *bench) plantedStock(t *Table, pkg string, bugs, twins []string, kinds m
 			dir: dir, codes: []int{1, 2, -1}, timeout: time.Minute * 5,
 		})
 		seen := make(map[string]bool)
+		if err == nil {
+			err = ranNone(names, ran.Out)
+		}
 		if err != nil {
 			return nil, ran, err
 		}
@@ -290,6 +303,9 @@ func (b *bench) plantedASan(t *Table, pkg string, bugs, twins []string) error {
 		for _, name := range names {
 			ran, err := b.run(command{args: []string{bin, focus(name)}, dir: dir, codes: []int{1, 2, 66, -1}, timeout: time.Minute})
 			took += ran.Wall
+			if err == nil {
+				err = ranNone([]string{name}, ran.Out)
+			}
 			if err != nil {
 				return n, err
 			}

@@ -9,8 +9,12 @@ func (b *bench) overhead() error {
 		"its start, the build (all cached), reading and judging the report, and the text report. With more than one process, "+
 		"cgogrind ran tests again whose findings memcheck only counted.",
 		"suite", "cgogrind test, s", "valgrind alone, s", "ratio", "without the build", "CPU ratio, without the build", "processes")
+	suites := []suite{b.radosTests(), b.cgoTests()}
+	if !b.quick {
+		suites = append(suites, b.sqliteTests())
+	}
 	var errs []error
-	for _, s := range []suite{b.radosTests(), b.sqliteTests(), b.cgoTests()} {
+	for _, s := range suites {
 		if err := b.overheadOf(t, s); err != nil {
 			errs = append(errs, err)
 		}

@@ -25,7 +25,7 @@ func (b *bench) processes() error {
 	}
 	work := pick(b, "20000", "200000")
 	var sides []side
-	counts := []int{1, 2, 4}
+	counts := pick(b, []int{1, 2}, []int{1, 2, 4})
 	for _, p := range counts {
 		c := b.testCommand(s, fmt.Sprintf("-p=%d", p), fmt.Sprintf("--split=%d", p))
 		c.env = []string{"HEAP_WORK=" + work}
