@@ -144,7 +144,8 @@ func (c *Core) read() error {
 			"/proc/PID/coredump_filter leaves out ELF headers", err)
 	}
 	if c.id.golang == "" {
-		return fmt.Errorf("it is of a program that is not Go's, %s: gdb reads that as it is", cmp.Or(c.Program, "whose path it does not tell"))
+		return fmt.Errorf("it is of a program that is not Go's, %s: gdb reads that as it is",
+			cmp.Or(c.Program, "whose path it does not tell"))
 	}
 	return nil
 }
@@ -301,7 +302,8 @@ func (c *Core) Matches(file string) error {
 		}
 	}
 	if id != c.id {
-		return fmt.Errorf("%w: %s is of a program with the build id %s, and %s has %s", ErrOtherBinary, c.Path, c.id, file, id)
+		return fmt.Errorf("%w: %s is of a program with the build id %s, and %s has %s", ErrOtherBinary, c.Path, c.id,
+			file, id)
 	}
 	return nil
 }
@@ -332,7 +334,10 @@ func (g GDB) Examine(ctx context.Context, c *Core, file, goroot string) (test st
 	if err != nil {
 		return "", err
 	}
-	env := []string{"CGOGRIND_GDB_CORE=" + path, "CGOGRIND_GDB_STATUS=" + status, "CGOGRIND_GDB_SIGNAL=" + c.signal, "CGOGRIND_GDB_FAULT=" + c.fault}
+	env := []string{
+		"CGOGRIND_GDB_CORE=" + path, "CGOGRIND_GDB_STATUS=" + status,
+		"CGOGRIND_GDB_SIGNAL=" + c.signal, "CGOGRIND_GDB_FAULT=" + c.fault,
+	}
 	if err := g.run(ctx, args, env, ""); err != nil {
 		return "", err
 	}
@@ -353,7 +358,8 @@ func (g GDB) describe(c *Core, file string) {
 		fmt.Fprintf(g.Stdout, "  %s  %s\n", info.Path, info.GoVersion)
 		for _, s := range info.Settings {
 			switch s.Key {
-			case "-tags", "-race", "-msan", "-asan", "CGO_CFLAGS", "CGO_LDFLAGS", "GOEXPERIMENT", "vcs.revision", "vcs.time", "vcs.modified":
+			case "-tags", "-race", "-msan", "-asan", "CGO_CFLAGS", "CGO_LDFLAGS", "GOEXPERIMENT", "vcs.revision",
+				"vcs.time", "vcs.modified":
 				if s.Value != "" {
 					fmt.Fprintf(g.Stdout, "  %s=%s\n", s.Key, s.Value)
 				}
@@ -383,5 +389,6 @@ func TestCommand(file, test string) string {
 			}
 		}
 	}
-	return shell.Command{Args: append(args, "-run", strings.Join(levels, "/"), strings.TrimSuffix(info.Path, ".test"))}.String()
+	args = append(args, "-run", strings.Join(levels, "/"), strings.TrimSuffix(info.Path, ".test"))
+	return shell.Command{Args: args}.String()
 }

@@ -1,6 +1,6 @@
-# Commands for gdb that cgogrind repro --gdb and --core load: the prefix command "cgogrind". Frames of C and Go are in one
-# stack: the instrumented runtime puts a copy of the goroutine's stack below each call to C, and for the stock one there is
-# stacks.py, which comes before this in the file that gdb loads.
+# Commands for gdb that cgogrind repro --gdb and --core load: the prefix command "cgogrind". Frames of C and Go are in
+# one stack: the instrumented runtime puts a copy of the goroutine's stack below each call to C, and for the stock one
+# there is stacks.py, which comes before this in the file that gdb loads.
 
 import os
 import signal

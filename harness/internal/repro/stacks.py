@@ -1,8 +1,8 @@
 # What gdb is taught about Go before the commands in gdb.py: how a stack crosses from C to Go, goroutines, and the tests
 # that they run. It reads memory only, so that it works on core dumps, too.
 #
-# runtime.asmcgocall leaves the goroutine's stack for the thread's, and gdb, which goes by Go's SP-relative tables, is lost
-# there. An unwinder takes it back onto the goroutine's stack. gdb refuses a frame whose stack lies below its caller's,
+# runtime.asmcgocall leaves the goroutine's stack for the thread's, and gdb, which goes by Go's SP-relative tables, is
+# lost there. An unwinder takes it back onto the goroutine's stack. gdb refuses a frame whose stack lies below its caller's,
 # with one exception, made for gcc's -fsplit-stack: a function named __morestack. So there is one, at an address that no
 # program has, between the two stacks.
 
@@ -37,7 +37,8 @@ def add_crossing():
         + section(15, 3, 0, at_strings, len(strings))
         + section(15, 3, 0, at_strings + len(strings), len(names))
     )
-    header = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 1, 62, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, 5, 4)
+    header = b"\x7fELF\2\1\1" + bytes(9)
+    header += struct.pack("<HHIQQQIHHHHHH", 1, 62, 1, 0, 0, 64 + len(body), 0, 64, 0, 0, 64, 5, 4)
     file = os.path.join(os.path.dirname(__file__), "cgogrind-crossing.o")
     with open(file, "wb") as f:
         f.write(header + body + sections)
@@ -139,7 +140,7 @@ def frames():
 
 
 def print_stack():
-    """The backtrace without the crossing. A frame filter would do for plain bt, too, but with one gdb loses frames' numbers."""
+    """The backtrace without the crossing. A frame filter would do for plain bt, too, but gdb loses frames' numbers then."""
     last = 0
     for line in gdb.execute("bt", to_string=True).splitlines():
         level = re.match("#([0-9]+) ", line)
