@@ -12,8 +12,6 @@ import (
 	"runtime"
 	"sync"
 	"unicode/utf8"
-
-	fast "github.com/segmentio/encoding/json"
 )
 
 // What can be wrong with a stream. Decode wraps each in a *StreamError.
@@ -59,7 +57,10 @@ func (e *Encoder) Handle(_ context.Context, m Message) error {
 // Decode reads a stream. A stream begins with its config and ends with its summary, progress apart; without either,
 // and for a last line that does not end, the error is ErrTruncated. The error comes last, once. Of a stream that is still
 // being written every message comes as soon as its line is there.
-func Decode(r io.Reader) iter.Seq2[Message, error] {
+func Decode(r io.Reader) iter.Seq2[Message, error] { return DecodeWith(json.Unmarshal, r) }
+
+// DecodeWith is Decode with another json.Unmarshal for the findings, which are nearly all of a large stream.
+func DecodeWith(unmarshal func(data []byte, v any) error, r io.Reader) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		br := bufio.NewReaderSize(r, 1<<20)
 		at := StreamError{Line: 1}
@@ -70,7 +71,7 @@ func Decode(r io.Reader) iter.Seq2[Message, error] {
 		var begun, ended bool
 		for {
 			lines, err := readLines(br)
-			for i, d := range decodeLines(lines) {
+			for i, d := range decodeLines(unmarshal, lines) {
 				m, err := d.message, d.err
 				switch {
 				case err != nil:
@@ -147,14 +148,14 @@ type decoded struct {
 }
 
 // decodeLines decodes lines, many of them side by side: reading JSON is what takes the time in a large stream.
-func decodeLines(lines [][]byte) []decoded {
+func decodeLines(unmarshal func([]byte, any) error, lines [][]byte) []decoded {
 	out := make([]decoded, len(lines))
 	workers := min(runtime.GOMAXPROCS(0), 1+len(lines)/16)
 	var wg sync.WaitGroup
 	for first := range workers {
 		wg.Go(func() {
 			for i := first; i < len(lines); i += workers {
-				out[i].message, out[i].err = decodeLine(lines[i])
+				out[i].message, out[i].err = decodeLine(unmarshal, lines[i])
 			}
 		})
 	}
@@ -164,13 +165,12 @@ func decodeLines(lines [][]byte) []decoded {
 
 // decodeLine decodes an object with exactly one key. Fields inside that are not known are skipped: they may come with
 // any version.
-func decodeLine(line []byte) (Message, error) {
+func decodeLine(unmarshal func([]byte, any) error, line []byte) (Message, error) {
 	var m Message
-	// Nearly all of a large stream are findings: they are read by a library that is several times faster than the standard
-	// one. What is wrong with a line that is not simply a finding is found out below.
+	// What is wrong with a line that is not simply a finding is found out below.
 	if value, ok := bytes.CutPrefix(line, []byte(`{"finding":`)); ok {
 		value, ok = bytes.CutSuffix(value, []byte("}\n"))
-		if ok && utf8.Valid(value) && fast.Unmarshal(value, &m.Finding) == nil && m.Finding != nil {
+		if ok && utf8.Valid(value) && unmarshal(value, &m.Finding) == nil && m.Finding != nil {
 			return m, nil
 		}
 		m.Finding = nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	fast "github.com/segmentio/encoding/json"
 
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -250,7 +251,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzFinding holds the fast way to read a finding against the standard library's.
+// FuzzFinding holds the fast library that reads findings against the standard one.
 func FuzzFinding(f *testing.F) {
 	f.Add(`{"fingerprint":"1","kind":"Leak_DefinitelyLost","tests":["a\u2028\ud83d\ude00","\ud800"],"count":1e2,"new":{}}`)
 	f.Add(`{"Kind":"InvalidRead","kind":null,"sections":[{"stack":[{"function":"f","line":-1}]}]}`)
@@ -268,7 +269,7 @@ func FuzzFinding(f *testing.F) {
 		var want *result.Finding
 		wantErr := json.Unmarshal([]byte(value), &want)
 		stream := string(encode(t, config())) + `{"finding":` + value + "}\n"
-		msgs, err := collect(result.Decode(strings.NewReader(stream)))
+		msgs, err := collect(result.DecodeWith(fast.Unmarshal, strings.NewReader(stream)))
 		if len(msgs) < 2 { // not a finding, or one that is followed by something else
 			if wantErr == nil && want != nil {
 				t.Errorf("not read: %v", err)

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,6 +69,13 @@ func run(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
 		Dir:           dir,
 		UpdateScripts: *update,
+		Condition: func(name string) (bool, error) {
+			if name != "cargo" {
+				return false, fmt.Errorf("unknown condition %s", name)
+			}
+			// That of rustup may be there without a toolchain.
+			return exec.Command("cargo", "--version").Run() == nil, nil
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"code":        code,
 			"fingerprint": fingerprint,

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -110,7 +111,15 @@ func TestTestCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "cgogrind test -run '^TestA$/^b\\.c$' github.com/cgogrind/cgogrind/harness/internal/repro"
+	var tags string // with which this test was built
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "-tags" {
+				tags = "-tags=" + s.Value + " "
+			}
+		}
+	}
+	want := "cgogrind test " + tags + "-run '^TestA$/^b\\.c$' github.com/cgogrind/cgogrind/harness/internal/repro"
 	if got := TestCommand(self, "TestA/b.c"); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}

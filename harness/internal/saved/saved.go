@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/segmentio/encoding/json"
+
 	"github.com/cgogrind/cgogrind/harness/internal/report"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -78,7 +80,7 @@ func Messages(in Input) iter.Seq2[result.Message, error] {
 	if isXML(r) {
 		return readXML(in.Name, r)
 	}
-	return result.Decode(r)
+	return result.DecodeWith(json.Unmarshal, r)
 }
 
 // ahead reads on while what was read is being handled.
