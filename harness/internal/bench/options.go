@@ -44,18 +44,16 @@ const usual = "cgogrind's options"
 // options measures what valgrind's options cost.
 func (b *bench) options() error {
 	var errs []error
-	suites := []suite{b.cgoTests()}
+	cgo := b.cgoTests() // a part is enough
+	cgo.name, cgo.flags = "Go's cgo tests, short, some", []string{"-run=^Test[1-4]"}
+	suites := []suite{cgo}
 	if !b.quick {
-		suites = append(suites, b.radosTests())
+		omaps := b.radosTests()
+		omaps.name, omaps.testArgs = "scenarios/rados, omaps", []string{"-ginkgo.focus=Omap "}
+		suites = append(suites, omaps)
 	}
-	for i := range suites {
-		s := &suites[i]
-		if s.pkg == "cmd/cgo/internal/test" { // a part is enough
-			s.name, s.flags = "Go's cgo tests, short, some", []string{"-run=^Test[1-4]"}
-		} else {
-			s.name, s.testArgs = "scenarios/rados, omaps", []string{"-ginkgo.focus=Omap "}
-		}
-		if err := b.optionsOf(*s); err != nil {
+	for _, s := range suites {
+		if err := b.optionsOf(s); err != nil {
 			errs = append(errs, err)
 		}
 	}

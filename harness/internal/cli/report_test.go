@@ -13,20 +13,28 @@ import (
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
+// manyFindings returns the path of a stream of findings, and how much memory reporting them may take: of a tenth of them
+// without CGOGRIND_FULL.
+func manyFindings(t *testing.T, tenthMemory int64) (stream string, maxMemory int64) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	findings, maxMemory := 10_000, tenthMemory
+	if os.Getenv("CGOGRIND_FULL") != "" {
+		findings, maxMemory = 100_000, 512<<20
+	}
+	stream = filepath.Join(t.TempDir(), "run.jsonl")
+	writeStream(t, stream, findings)
+	return stream, maxMemory
+}
+
 // Every format is made of a stream of a hundred thousand findings, by a process of its own, in 512 MiB. The times are for
 // the reader: on two cores that have nothing else to do each is below ten seconds. Without CGOGRIND_FULL it is a tenth of
 // the findings, in a quarter of the memory.
 func TestReportOfManyFindings(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes some seconds")
-	}
-	findings, maxMemory := 10_000, int64(128<<20)
-	if os.Getenv("CGOGRIND_FULL") != "" {
-		findings, maxMemory = 100_000, 512<<20
-	}
 	dir := t.TempDir()
-	stream := filepath.Join(dir, "run.jsonl")
-	writeStream(t, stream, findings)
+	stream, maxMemory := manyFindings(t, 128<<20)
 	for _, format := range []string{"text", "json", "gotest", "junit", "sarif", "github", "markdown", "html"} {
 		t.Run(format, func(t *testing.T) {
 			out, err := os.Create(filepath.Join(dir, format))
@@ -49,16 +57,8 @@ func TestReportOfManyFindings(t *testing.T) {
 
 // All formats at once keep the findings once.
 func TestAllReportsOfManyFindings(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes some seconds")
-	}
-	findings, maxMemory := 10_000, int64(192<<20)
-	if os.Getenv("CGOGRIND_FULL") != "" {
-		findings, maxMemory = 100_000, 512<<20
-	}
 	dir := t.TempDir()
-	stream := filepath.Join(dir, "run.jsonl")
-	writeStream(t, stream, findings)
+	stream, maxMemory := manyFindings(t, 192<<20)
 	args := []string{"report", stream}
 	for _, format := range []string{"stream", "junit", "sarif", "html", "markdown"} {
 		args = append(args, "--"+format, filepath.Join(dir, format))
