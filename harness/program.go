@@ -114,11 +114,7 @@ func (r *run) save(ctx context.Context, output string, make func() (*build.Resul
 					return result.ExitUsage, fmt.Errorf("making the folder for the binaries: %w", err)
 				}
 			}
-			name := filepath.Base(p.Binary)
-			if strings.HasSuffix(name, ".test") {
-				name = build.ExecName(p.ImportPath) + ".test"
-			}
-			to = filepath.Join(output, name)
+			to = filepath.Join(output, filepath.Base(p.Binary))
 		}
 		if err := built.Save(p, r.cfg.Runtime, to); err != nil {
 			return result.ExitUsage, err

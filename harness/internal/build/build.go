@@ -90,8 +90,8 @@ func Build(ctx context.Context, cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range b.res.Packages {
-		if err := b.compile(ctx, &b.res.Packages[i], i, overlay); err != nil {
+	for i, batch := range batches(b.res.Packages) {
+		if err := b.compile(ctx, batch, i, overlay); err != nil {
 			return nil, err
 		}
 	}
@@ -322,7 +322,7 @@ func (b *builder) list(ctx context.Context) error {
 			ceph = ceph || d.Module != nil && d.Module.Path == goCeph
 		}
 		if len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 {
-			pkg.Binary = p.Name + ".test" // its path comes with the build
+			pkg.Binary = ExecName(p.ImportPath) + ".test" // its path comes with the build
 			b.addHooks(p)
 		}
 		b.res.Packages = append(b.res.Packages, pkg)
@@ -385,24 +385,55 @@ func (b *builder) writeOverlay() (string, error) {
 	return name, nil
 }
 
-func (b *builder) compile(ctx context.Context, pkg *Package, n int, overlay string) error {
-	if pkg.Binary == "" {
-		return nil
+// batches groups the packages that have tests, so that one go command builds as many as it can at the same time: it
+// writes the test binaries of several packages only if their names differ.
+func batches(packages []Package) [][]*Package {
+	var all [][]*Package
+	for i := range packages {
+		p := &packages[i]
+		if p.Binary == "" {
+			continue
+		}
+		same := func(q *Package) bool { return q.Binary == p.Binary }
+		n := slices.IndexFunc(all, func(batch []*Package) bool { return !slices.ContainsFunc(batch, same) })
+		if n < 0 {
+			n, all = len(all), append(all, nil)
+		}
+		all[n] = append(all[n], p)
 	}
-	fmt.Fprintf(b.cfg.Progress, "building %s\n", pkg.ImportPath)
+	return all
+}
+
+// compile builds the test binaries of packages, the n-th batch.
+func (b *builder) compile(ctx context.Context, batch []*Package, n int, overlay string) error {
+	step := "building " + batch[0].ImportPath
+	if len(batch) > 1 {
+		step = fmt.Sprintf("building the tests of %d packages", len(batch))
+	}
+	fmt.Fprintln(b.cfg.Progress, step)
 	dir := filepath.Join(b.cfg.OutDir, fmt.Sprintf("%03d", n))
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return fmt.Errorf("building %s: %w", pkg.ImportPath, err)
+		return fmt.Errorf("%s: %w", step, err)
 	}
-	pkg.Binary = filepath.Join(dir, pkg.Binary)
 	// -vet=off: go vet has its own place, and would look at the overlay.
-	args := []string{"test", "-c", "-vet=off", "-o", pkg.Binary, "-tags=" + strings.Join(b.res.Tags, ",")}
+	args := []string{"test", "-c", "-vet=off", "-o", dir + "/", "-tags=" + strings.Join(b.res.Tags, ",")}
 	if overlay != "" {
 		args = append(args, "-overlay="+overlay)
 	}
 	args = append(args, b.buildFlags()...)
-	_, err := b.goRun(ctx, "building "+pkg.ImportPath, append(args, pkg.ImportPath)...)
-	return err
+	for _, p := range batch {
+		p.Binary = filepath.Join(dir, p.Binary)
+		args = append(args, p.ImportPath)
+	}
+	if _, err := b.goRun(ctx, step, args...); err != nil {
+		return err
+	}
+	for _, p := range batch {
+		if _, err := os.Stat(p.Binary); err != nil {
+			return fmt.Errorf("%s: the go command has not written the test binary of %s: %w", step, p.ImportPath, err)
+		}
+	}
+	return nil
 }
 
 // Error is a failed step of the build, with what the go command said about it.

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"debug/buildinfo"
 	"os"
 	"path/filepath"
 	"testing"
@@ -28,25 +29,33 @@ func TestBuild(t *testing.T) {
 		"b/b.go":      "package b\n",
 		"c/c.go":      "package c\n",
 		"c/c_test.go": "package c_test\n\nimport \"testing\"\n\nfunc TestC(t *testing.T) {}\n",
+		// One go command cannot write two binaries of one name.
+		"d/c/v2/e.go":      "package e\n",
+		"d/c/v2/e_test.go": "package e\n\nimport \"testing\"\n\nfunc TestE(t *testing.T) {}\n",
 	})
 	res, err := Build(t.Context(), Config{Patterns: []string{"./..."}, Dir: dir, OutDir: t.TempDir(), CacheDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(res.Packages) != 3 {
-		t.Fatalf("%d packages, not 3: %+v", len(res.Packages), res.Packages)
+	if len(res.Packages) != 4 {
+		t.Fatalf("%d packages, not 4: %+v", len(res.Packages), res.Packages)
 	}
 	for i, want := range []struct {
 		path       string
 		tests, cgo bool
-	}{{"example.com/m/a", true, true}, {"example.com/m/b", false, false}, {"example.com/m/c", true, false}} {
+	}{{"example.com/m/a", true, true}, {"example.com/m/b", false, false}, {"example.com/m/c", true, false},
+		{"example.com/m/d/c/v2", true, false}} {
 		p := res.Packages[i]
 		if p.ImportPath != want.path || (p.Binary != "") != want.tests || p.HasCgo != want.cgo || p.ModulePath != "example.com/m" {
 			t.Errorf("package %d is %+v, not %+v", i, p, want)
 		}
 		if p.Binary != "" {
-			if _, err := os.Stat(p.Binary); err != nil {
-				t.Error(err)
+			info, err := buildinfo.ReadFile(p.Binary)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.Path != p.ImportPath+".test" {
+				t.Errorf("the binary of %s is that of %s", p.ImportPath, info.Path)
 			}
 		}
 	}
