@@ -2,12 +2,15 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
 
-// variant is one change to cgogrind's options of valgrind.
+// variant is a change of cgogrind's options of valgrind.
 type variant struct {
 	name    string
 	without []string // names of options to leave out
@@ -36,6 +39,9 @@ var variants = []variant{
 	{name: "--vgdb=no", without: []string{"--vgdb", "--vgdb-prefix"}, with: []string{"--vgdb=no"}},
 	{name: "--vex-iropt-level=1", with: []string{"--vex-iropt-level=1"}},
 	{name: "--leak-check=no", with: []string{"--leak-check=no"}},
+	{name: "those of --profile deep", without: []string{"--num-callers"}, with: []string{
+		fmt.Sprintf("--num-callers=%d", 2*memcheck.DefaultNumCallers), "--expensive-definedness-checks=yes",
+		"--freelist-vol=200000000", "--redzone-size=64"}},
 }
 
 // usual is the name of no change.
@@ -86,7 +92,7 @@ func (b *bench) optionsOf(s suite) (err error) {
 	if err != nil {
 		return err
 	}
-	t := b.table(s.name+": valgrind alone on the instrumented binary, one option changed. Ratios are to cgogrind's options.",
+	t := b.table(s.name+": valgrind alone on the instrumented binary, changed as it says. Ratios are to cgogrind's options.",
 		"option", "wall, s", "ratio", "CPU ratio", "peak memory, MB", "distinct errors", "leaks")
 	for _, v := range all {
 		c := costs[v.name]
