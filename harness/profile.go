@@ -8,7 +8,7 @@ type Profile string
 // The profiles. ci/bench measures what their options cost.
 const (
 	// ProfileQuick does not follow where an uninitialised value comes from: the same errors are found, and those about
-	// such values do not say which memory was not set. It takes some 60 % of the time, and half of the memory.
+	// such values do not say which memory was not set. It takes 60 to 70 % of the time, and half of the memory.
 	ProfileQuick Profile = "quick"
 	// ProfileDefault is the one without a name.
 	ProfileDefault Profile = "default"
