@@ -7,6 +7,8 @@ import (
 	"github.com/ceph/go-ceph/cephfs"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Directory", func() {
@@ -16,10 +18,10 @@ var _ = Describe("Directory", func() {
 
 	It("is made only once, and removed only if it is empty", func() {
 		Expect(mount.MakeDir(name+"/inner", 0o700)).To(Succeed())
-		Expect(mount.MakeDir(name+"/inner", 0o700)).To(beErrno(syscall.EEXIST))
+		Expect(mount.MakeDir(name+"/inner", 0o700)).To(BeErrno(syscall.EEXIST))
 		Expect(stat(name + "/inner").Mode).To(BeEquivalentTo(syscall.S_IFDIR | 0o700))
 		write(name+"/inner/file", "content")
-		Expect(mount.RemoveDir(name + "/inner")).To(beErrno(syscall.ENOTEMPTY))
+		Expect(mount.RemoveDir(name + "/inner")).To(BeErrno(syscall.ENOTEMPTY))
 		Expect(read(name + "/inner/file")).To(Equal("content"))
 		Expect(mount.Unlink(name + "/inner/file")).To(Succeed())
 		Expect(mount.RemoveDir(name + "/inner")).To(Succeed())
@@ -32,7 +34,7 @@ var _ = Describe("Directory", func() {
 		Expect(mount.MakeDirs(name+"/a/b/c", 0o755)).To(Succeed())
 		Expect(list(name + "/a/b")).To(ConsistOf(HaveField("Name()", "c")))
 		write(name+"/file", "")
-		Expect(mount.MakeDirs(name+"/file/inner", 0o755)).To(beErrno(syscall.ENOTDIR))
+		Expect(mount.MakeDirs(name+"/file/inner", 0o755)).To(BeErrno(syscall.ENOTDIR))
 	})
 
 	It("lists what is in it, with its kind", func() {
@@ -57,12 +59,12 @@ var _ = Describe("Directory", func() {
 			want = append(want, file)
 			Expect(mount.Mknod(name+"/"+file, syscall.S_IFREG|0o600, 0)).To(Succeed())
 		}
-		dir := must(mount.OpenDir(name))
+		dir := Must(mount.OpenDir(name))
 		DeferCleanup(dir.Close)
 		for range 2 {
 			var got []string
 			for {
-				entry := must(dir.ReadDirPlus(cephfs.StatxBasicStats, cephfs.AtSymlinkNofollow))
+				entry := Must(dir.ReadDirPlus(cephfs.StatxBasicStats, cephfs.AtSymlinkNofollow))
 				if entry == nil {
 					break
 				}
@@ -75,28 +77,28 @@ var _ = Describe("Directory", func() {
 	})
 
 	It("that is closed or missing is not read", func() {
-		dir := must(mount.OpenDir(name))
+		dir := Must(mount.OpenDir(name))
 		Expect(dir.Close()).To(Succeed())
 		Expect(dir.Close()).To(Succeed(), "it is closed already")
 		dir.RewindDir()
 		_, err := dir.ReadDir()
-		Expect(err).To(beErrno(syscall.EBADF))
+		Expect(err).To(BeErrno(syscall.EBADF))
 		_, err = dir.ReadDirPlus(cephfs.StatxBasicStats, 0)
-		Expect(err).To(beErrno(syscall.EBADF))
+		Expect(err).To(BeErrno(syscall.EBADF))
 		_, err = mount.OpenDir(name + "/missing")
 		Expect(err).To(MatchError(cephfs.ErrNotExist))
 		write(name+"/file", "")
 		_, err = mount.OpenDir(name + "/file")
-		Expect(err).To(beErrno(syscall.ENOTDIR))
+		Expect(err).To(BeErrno(syscall.ENOTDIR))
 	})
 
 	It("is not what a file is", func() {
 		write(name+"/file", "")
-		Expect(mount.RemoveDir(name + "/file")).To(beErrno(syscall.ENOTDIR))
+		Expect(mount.RemoveDir(name + "/file")).To(BeErrno(syscall.ENOTDIR))
 		Expect(mount.RemoveDir(name + "/missing")).To(MatchError(cephfs.ErrNotExist))
 		Expect(mount.Unlink(name + "/missing")).To(MatchError(cephfs.ErrNotExist))
 		Expect(mount.MakeDir(name+"/inner", 0o755)).To(Succeed())
-		Expect(mount.Unlink(name + "/inner")).To(Or(beErrno(syscall.EISDIR), beErrno(syscall.EPERM)))
+		Expect(mount.Unlink(name + "/inner")).To(Or(BeErrno(syscall.EISDIR), BeErrno(syscall.EPERM)))
 	})
 
 	It("has snapshots, which keep what files held", func() {
@@ -104,7 +106,7 @@ var _ = Describe("Directory", func() {
 		Expect(mount.MakeDir(name+"/.snap/snapshot", 0o755)).To(Succeed())
 		Expect(mount.Unlink(name + "/file")).To(Succeed())
 		Expect(read(name + "/.snap/snapshot/file")).To(Equal("before"))
-		Expect(mount.Unlink(name + "/.snap/snapshot/file")).To(beErrno(syscall.EROFS))
+		Expect(mount.Unlink(name + "/.snap/snapshot/file")).To(BeErrno(syscall.EROFS))
 		Expect(list(name + "/.snap")).To(ConsistOf(HaveField("Name()", "snapshot")))
 		Expect(mount.RemoveDir(name + "/.snap/snapshot")).To(Succeed())
 	})

@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/cgogrind/cgogrind/harness/expect"
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // several is how often a spec loses something that must be found: an old copy of a pointer, left on the stack of a thread of
@@ -22,7 +23,7 @@ var _ = Describe("Known defect of go-ceph", func() {
 		expect.Finding(GinkgoT(), "Leak_DefinitelyLost", "cephfs.createMount")
 		for range several {
 			// Not configured: the blocks refer to each other, and any of them may be the one that is called lost.
-			m := must(cephfs.CreateMount())
+			m := Must(cephfs.CreateMount())
 			Expect(m.IsMounted()).To(BeFalse())
 		}
 	})

@@ -11,15 +11,16 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // connect returns a connection of librados. It ends with the spec.
 func connect() *rados.Conn {
 	GinkgoHelper()
-	conn := must(rados.NewConn())
+	conn := Must(rados.NewConn())
 	Expect(conn.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
-	Expect(conn.SetConfigOption("client_mount_timeout", "60")).To(Succeed())
-	Expect(conn.SetConfigOption("rados_mon_op_timeout", "60")).To(Succeed())
+	LimitWaits(conn.SetConfigOption)
 	Expect(conn.Connect()).To(Succeed())
 	DeferCleanup(conn.Shutdown)
 	return conn
@@ -32,8 +33,8 @@ var _ = Describe("Mount", func() {
 		Expect(m.Unmount()).To(MatchError(cephfs.ErrNotConnected))
 		Expect(m.Mount()).To(Succeed())
 		Expect(m.IsMounted()).To(BeTrue())
-		Expect(m.Mount()).To(beErrno(syscall.EISCONN))
-		Expect(m.Release()).To(beErrno(syscall.EISCONN))
+		Expect(m.Mount()).To(BeErrno(syscall.EISCONN))
+		Expect(m.Release()).To(BeErrno(syscall.EISCONN))
 		Expect(m.Unmount()).To(Succeed())
 		Expect(m.IsMounted()).To(BeFalse())
 		Expect(m.Release()).To(Succeed())
@@ -58,26 +59,26 @@ var _ = Describe("Mount", func() {
 		Expect(m.Mount()).To(MatchError(cephfs.ErrNotExist))
 		Expect(m.SelectFilesystem(ceph.Pool())).To(Succeed())
 		mounted(m)
-		Expect(m.GetFsCid()).To(Equal(must(mount.GetFsCid())))
-		Expect(m.SelectFilesystem("another")).To(beErrno(syscall.EISCONN))
+		Expect(m.GetFsCid()).To(Equal(Must(mount.GetFsCid())))
+		Expect(m.SelectFilesystem("another")).To(BeErrno(syscall.EISCONN))
 	})
 
 	It("takes over a connection of librados", func() {
 		conn := connect()
-		m := must(cephfs.CreateFromRados(conn))
+		m := Must(cephfs.CreateFromRados(conn))
 		DeferCleanup(m.Release)
-		Expect(m.GetConfigOption("fsid")).To(Equal(must(conn.GetFSID())))
+		Expect(m.GetConfigOption("fsid")).To(Equal(Must(conn.GetFSID())))
 		mounted(m)
 		Expect(m.MakeDir("/from-rados", 0o755)).To(Succeed())
 		Expect(mount.RemoveDir("/from-rados")).To(Succeed())
 	})
 
 	It("that is dropped while it is mounted goes on for itself, and does no harm", func() {
-		m := must(cephfs.CreateMount()) // threads of libcephfs keep it: memcheck sees no leak
+		m := Must(cephfs.CreateMount()) // threads of libcephfs keep it: memcheck sees no leak
 		Expect(m.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
 		Expect(m.Mount()).To(Succeed())
 		name := directory()
-		file := must(m.Open(name+"/file", os.O_CREATE|os.O_WRONLY, 0o644))
+		file := Must(m.Open(name+"/file", os.O_CREATE|os.O_WRONLY, 0o644))
 		Expect(file.Write([]byte("dropped"))).To(Equal(7))
 		m, file = nil, nil
 		runtime.GC()
@@ -100,7 +101,7 @@ var _ = Describe("Mount", func() {
 				Expect(err).NotTo(HaveOccurred())
 				Expect(file.Close()).To(Succeed())
 			} else {
-				Expect(err).To(beErrno(syscall.EACCES))
+				Expect(err).To(BeErrno(syscall.EACCES))
 			}
 			perm.Destroy()
 			perm.Destroy() // once more makes no difference
@@ -108,7 +109,7 @@ var _ = Describe("Mount", func() {
 	})
 
 	It("is configured by options, arguments and the environment", func() {
-		m := must(cephfs.CreateMountWithId("harbour"))
+		m := Must(cephfs.CreateMountWithId("harbour"))
 		DeferCleanup(m.Release)
 		Expect(m.ReadConfigFile(filepath.Join(GinkgoT().TempDir(), "missing.conf"))).To(MatchError(cephfs.ErrNotExist))
 		Expect(m.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
@@ -122,14 +123,14 @@ var _ = Describe("Mount", func() {
 		Expect(m.SetConfigOption("no_such_option", "1")).To(MatchError(cephfs.ErrNotExist))
 		_, err := m.GetConfigOption("no_such_option")
 		Expect(err).To(MatchError(cephfs.ErrNotExist))
-		Expect(m.SetConfigOption("client_mount_timeout", "soon")).To(beErrno(syscall.EINVAL))
+		Expect(m.SetConfigOption("client_mount_timeout", "soon")).To(BeErrno(syscall.EINVAL))
 	})
 
 	It("fails in time when no monitor answers", func() {
 		m := configured()
 		Expect(m.SetConfigOption("mon_host", "v2:127.0.0.1:1")).To(Succeed())
 		Expect(m.SetConfigOption("client_mount_timeout", "1")).To(Succeed())
-		Expect(m.Mount()).To(beErrno(syscall.ETIMEDOUT))
+		Expect(m.Mount()).To(BeErrno(syscall.ETIMEDOUT))
 	})
 
 	It("fails in time when no metadata server serves the file system", func() {
@@ -138,7 +139,7 @@ var _ = Describe("Mount", func() {
 		command := func(prefix string, arguments map[string]any) {
 			GinkgoHelper()
 			arguments["prefix"] = prefix
-			_, status, err := conn.MonCommand(must(json.Marshal(arguments)))
+			_, status, err := conn.MonCommand(Must(json.Marshal(arguments)))
 			Expect(err).NotTo(HaveOccurred(), status)
 		}
 		command("fs flag set", map[string]any{"flag_name": "enable_multiple", "val": "true"})
@@ -152,14 +153,14 @@ var _ = Describe("Mount", func() {
 		m := configured()
 		Expect(m.SelectFilesystem(idle)).To(Succeed())
 		Expect(m.SetConfigOption("client_mount_timeout", "1")).To(Succeed())
-		Expect(m.Mount()).To(beErrno(syscall.ETIMEDOUT))
+		Expect(m.Mount()).To(BeErrno(syscall.ETIMEDOUT))
 		Expect(m.IsMounted()).To(BeFalse())
 	})
 
 	It("tells about the file system", func() {
 		major, minor, patch := cephfs.Version()
 		Expect([]int{major, minor, patch}).To(HaveEach(BeNumerically(">=", 0)))
-		stat := must(mount.StatFS("/"))
+		stat := Must(mount.StatFS("/"))
 		Expect(stat.Bsize).To(BeNumerically(">", 0))
 		Expect(stat.Namemax).To(BeEquivalentTo(255))
 		Expect(mount.GetFsCid()).To(BeNumerically(">", 0))
@@ -171,7 +172,7 @@ var _ = Describe("Mount", func() {
 		Expect(err).NotTo(HaveOccurred(), status)
 		Expect(string(answer)).To(ContainSubstring(`"state":"open"`))
 		_, status, err = mount.MdsCommandWithInputBuffer("a", [][]byte{[]byte(`{"prefix": "no such command"}`)}, []byte("input"))
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 		Expect(status).NotTo(BeEmpty())
 		_, _, err = mount.MdsCommand("b", [][]byte{[]byte(`{"prefix": "session ls"}`)})
 		Expect(err).To(MatchError(cephfs.ErrNotExist))

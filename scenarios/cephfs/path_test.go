@@ -8,6 +8,8 @@ import (
 	"github.com/ceph/go-ceph/cephfs"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Path", func() {
@@ -24,7 +26,7 @@ var _ = Describe("Path", func() {
 		Expect(stat(name + "/link").Nlink).To(BeEquivalentTo(2))
 		Expect(mount.Unlink(name + "/file")).To(Succeed())
 		Expect(read(name + "/link")).To(Equal("content"))
-		Expect(mount.Link(name+"/link", name+"/link")).To(beErrno(syscall.EEXIST))
+		Expect(mount.Link(name+"/link", name+"/link")).To(BeErrno(syscall.EEXIST))
 		Expect(mount.Link(name+"/missing", name+"/other")).To(MatchError(cephfs.ErrNotExist))
 	})
 
@@ -33,11 +35,11 @@ var _ = Describe("Path", func() {
 		Expect(mount.Readlink(name + "/link")).To(Equal("file"))
 		Expect(read(name + "/link")).To(Equal("content"))
 		Expect(stat(name+"/link").Mode & syscall.S_IFMT).To(BeEquivalentTo(syscall.S_IFLNK))
-		followed := must(mount.Statx(name+"/link", cephfs.StatxBasicStats, 0))
+		followed := Must(mount.Statx(name+"/link", cephfs.StatxBasicStats, 0))
 		Expect(followed.Inode).To(Equal(stat(name + "/file").Inode))
-		Expect(mount.Symlink("file", name+"/link")).To(beErrno(syscall.EEXIST))
+		Expect(mount.Symlink("file", name+"/link")).To(BeErrno(syscall.EEXIST))
 		_, err := mount.Readlink(name + "/file")
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 		_, err = mount.Readlink(name + "/missing")
 		Expect(err).To(MatchError(cephfs.ErrNotExist))
 	})
@@ -49,7 +51,7 @@ var _ = Describe("Path", func() {
 		Expect(mount.Symlink("second", name+"/first")).To(Succeed())
 		Expect(mount.Symlink("first", name+"/second")).To(Succeed())
 		_, err = mount.Open(name+"/first", os.O_RDONLY, 0)
-		Expect(err).To(beErrno(syscall.ELOOP))
+		Expect(err).To(BeErrno(syscall.ELOOP))
 	})
 
 	It("is renamed, and takes the place of another", func() {
@@ -64,8 +66,8 @@ var _ = Describe("Path", func() {
 		Expect(mount.Rename(name+"/other", name+"/missing/other")).To(MatchError(cephfs.ErrNotExist))
 		Expect(mount.MakeDirs(name+"/full/inner", 0o755)).To(Succeed())
 		Expect(mount.MakeDir(name+"/empty", 0o755)).To(Succeed())
-		Expect(mount.Rename(name+"/empty", name+"/full")).To(beErrno(syscall.ENOTEMPTY))
-		Expect(mount.Rename(name+"/other", name+"/empty")).To(beErrno(syscall.EISDIR))
+		Expect(mount.Rename(name+"/empty", name+"/full")).To(BeErrno(syscall.ENOTEMPTY))
+		Expect(mount.Rename(name+"/other", name+"/empty")).To(BeErrno(syscall.EISDIR))
 	})
 
 	It("has a mode and an owner", func() {
@@ -94,7 +96,7 @@ var _ = Describe("Path", func() {
 	})
 
 	It("has times", func() {
-		born := must(mount.Statx(name+"/file", cephfs.StatxAllStats, 0)).Btime
+		born := Must(mount.Statx(name+"/file", cephfs.StatxAllStats, 0)).Btime
 		Expect(time.Unix(born.Sec, born.Nsec)).To(BeTemporally("~", time.Now(), time.Hour))
 		file := open(name+"/file", os.O_RDWR)
 		Expect(file.Futime(&cephfs.Utime{AcTime: 1000, ModTime: 2000})).To(Succeed())
@@ -105,7 +107,7 @@ var _ = Describe("Path", func() {
 		Expect(stat(name + "/file")).To(HaveValue(And(
 			HaveField("Atime", cephfs.Timespec{Sec: 5000, Nsec: 5}), HaveField("Mtime", cephfs.Timespec{Sec: 6000, Nsec: 6}),
 		)))
-		Expect(file.Futimens(nil)).To(beErrno(syscall.EINVAL))
-		Expect(file.Futimes(nil)).To(beErrno(syscall.EINVAL))
+		Expect(file.Futimens(nil)).To(BeErrno(syscall.EINVAL))
+		Expect(file.Futimes(nil)).To(BeErrno(syscall.EINVAL))
 	})
 })

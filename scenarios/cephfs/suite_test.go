@@ -6,20 +6,18 @@
 package cephfs_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
-	"syscall"
 	"testing"
 
 	"github.com/ceph/go-ceph/cephfs"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/onsi/gomega/types"
 
 	"github.com/cgogrind/cgogrind/scenarios/cluster"
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var (
@@ -35,13 +33,7 @@ func TestCephFS(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	ceph, err = cluster.Start(ctx, cluster.Options{FileSystem: true})
-	if errors.Is(err, cluster.ErrMissing) && os.Getenv("CI") != "true" {
-		Skip(err.Error())
-	}
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Expect(ceph.Stop()).To(Succeed()) })
+	ceph = StartCluster(ctx, cluster.Options{FileSystem: true})
 	mount = configured()
 	Expect(mount.SelectFilesystem(ceph.Pool())).To(Succeed())
 	mounted(mount)
@@ -51,7 +43,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 // released it.
 func created() *cephfs.MountInfo {
 	GinkgoHelper()
-	m := must(cephfs.CreateMount())
+	m := Must(cephfs.CreateMount())
 	DeferCleanup(func() { Expect(m.Release()).To(Succeed()) })
 	Expect(m.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
 	return m
@@ -63,9 +55,7 @@ func configured() *cephfs.MountInfo {
 	GinkgoHelper()
 	m := created()
 	Expect(m.SetConfigOption("client_permissions", "false")).To(Succeed())
-	Expect(m.SetConfigOption("client_mount_timeout", "60")).To(Succeed())
-	Expect(m.SetConfigOption("rados_mon_op_timeout", "60")).To(Succeed())
-	Expect(m.SetConfigOption("rados_osd_op_timeout", "60")).To(Succeed())
+	LimitWaits(m.SetConfigOption)
 	return m
 }
 
@@ -103,11 +93,11 @@ func removeAll(name string) {
 // list reads a directory.
 func list(name string) []*cephfs.DirEntry {
 	GinkgoHelper()
-	dir := must(mount.OpenDir(name))
+	dir := Must(mount.OpenDir(name))
 	defer func() { Expect(dir.Close()).To(Succeed()) }()
 	var all []*cephfs.DirEntry
 	for {
-		entry := must(dir.ReadDir())
+		entry := Must(dir.ReadDir())
 		if entry == nil {
 			return all
 		}
@@ -120,7 +110,7 @@ func list(name string) []*cephfs.DirEntry {
 // open opens a file. It is closed with the spec, unless that has closed it.
 func open(name string, flags int) *cephfs.File {
 	GinkgoHelper()
-	file := must(mount.Open(name, flags, 0o644))
+	file := Must(mount.Open(name, flags, 0o644))
 	DeferCleanup(file.Close)
 	return file
 }
@@ -128,7 +118,7 @@ func open(name string, flags int) *cephfs.File {
 // write writes a new file.
 func write(name, text string) {
 	GinkgoHelper()
-	file := must(mount.Open(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644))
+	file := Must(mount.Open(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644))
 	Expect(file.Write([]byte(text))).To(Equal(len(text)))
 	Expect(file.Close()).To(Succeed())
 }
@@ -136,7 +126,7 @@ func write(name, text string) {
 // read reads a whole file.
 func read(name string) string {
 	GinkgoHelper()
-	file := must(mount.Open(name, os.O_RDONLY, 0))
+	file := Must(mount.Open(name, os.O_RDONLY, 0))
 	text, err := io.ReadAll(file)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(file.Close()).To(Succeed())
@@ -146,23 +136,5 @@ func read(name string) string {
 // stat looks at a path, and not at what it may link to.
 func stat(name string) *cephfs.CephStatx {
 	GinkgoHelper()
-	return must(mount.Statx(name, cephfs.StatxBasicStats, cephfs.AtSymlinkNofollow))
-}
-
-// beErrno matches errors of go-ceph with this number: it has names for a few only.
-func beErrno(errno syscall.Errno) types.GomegaMatcher {
-	return WithTransform(func(err error) syscall.Errno {
-		var numbered interface{ ErrorCode() int }
-		if !errors.As(err, &numbered) {
-			return 0
-		}
-		return syscall.Errno(-numbered.ErrorCode())
-	}, Equal(errno))
-}
-
-// must returns a value that comes without an error.
-func must[T any](value T, err error) T {
-	GinkgoHelper()
-	Expect(err).NotTo(HaveOccurred())
-	return value
+	return Must(mount.Statx(name, cephfs.StatxBasicStats, cephfs.AtSymlinkNofollow))
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/ceph/go-ceph/cephfs"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // attributes are the three ways to the extended attributes of a file.
@@ -60,10 +62,10 @@ var _ = Describe("Extended attribute", func() {
 		Expect(x.get("user.first")).To(Equal([]byte("binary\x00value")))
 		Expect(x.get("user.empty")).To(BeEmpty())
 		Expect(x.list()).To(ConsistOf("user.first", "user.empty"))
-		Expect(x.set("user.first", []byte("x"), cephfs.XattrCreate)).To(beErrno(syscall.EEXIST))
+		Expect(x.set("user.first", []byte("x"), cephfs.XattrCreate)).To(BeErrno(syscall.EEXIST))
 		Expect(x.set("user.first", []byte("other"), cephfs.XattrReplace)).To(Succeed())
 		Expect(x.get("user.first")).To(Equal([]byte("other")))
-		Expect(x.set("user.missing", []byte("x"), cephfs.XattrReplace)).To(beErrno(syscall.ENODATA))
+		Expect(x.set("user.missing", []byte("x"), cephfs.XattrReplace)).To(BeErrno(syscall.ENODATA))
 		long := bytes.Repeat([]byte("v"), 5000)
 		Expect(x.set("user.long", long, cephfs.XattrDefault)).To(Succeed())
 		Expect(x.get("user.long")).To(Equal(long), "it does not fit into the first buffer")
@@ -72,13 +74,13 @@ var _ = Describe("Extended attribute", func() {
 		}
 		Expect(x.list()).To(BeEmpty())
 		_, err := x.get("user.first")
-		Expect(err).To(beErrno(syscall.ENODATA))
-		Expect(x.remove("user.first")).To(beErrno(syscall.ENODATA))
+		Expect(err).To(BeErrno(syscall.ENODATA))
+		Expect(x.remove("user.first")).To(BeErrno(syscall.ENODATA))
 
-		Expect(x.set("", nil, 0)).To(beErrno(syscall.EINVAL))
+		Expect(x.set("", nil, 0)).To(BeErrno(syscall.EINVAL))
 		_, err = x.get("")
-		Expect(err).To(beErrno(syscall.EINVAL))
-		Expect(x.remove("")).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
+		Expect(x.remove("")).To(BeErrno(syscall.EINVAL))
 		Expect(x.set("unknown.kind", nil, 0)).To(MatchError(cephfs.ErrOpNotSupported))
 	},
 		Entry("by path", func() attributes { return ofPath(name) }),
@@ -107,6 +109,6 @@ var _ = Describe("Extended attribute", func() {
 			To(Succeed())
 		write(dir+"/later", "content")
 		Expect(mount.GetXattr(dir+"/later", "ceph.file.layout.object_size")).To(Equal([]byte("65536")))
-		Expect(mount.SetXattr(dir, "ceph.dir.layout.object_size", []byte("17"), 0)).To(beErrno(syscall.EINVAL))
+		Expect(mount.SetXattr(dir, "ceph.dir.layout.object_size", []byte("17"), 0)).To(BeErrno(syscall.EINVAL))
 	})
 })

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -20,7 +19,7 @@ func TestMonitorTakesAnotherPortWhenOneIsTaken(t *testing.T) {
 	port := taken.Addr().(*net.TCPAddr).Port
 	others := monitorPorts()
 	c, err := start(t.Context(), Options{}, append([]int{port}, others...))
-	if errors.Is(err, ErrMissing) && os.Getenv("CI") != "true" {
+	if MaySkip(err) {
 		t.Skip(err)
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/cgogrind/cgogrind/scenarios/cluster"
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Key", Ordered, ContinueOnFailure, func() {
@@ -22,7 +23,7 @@ var _ = Describe("Key", Ordered, ContinueOnFailure, func() {
 	// user returns a handle for a user of the cluster that wants keys, with the configuration's keyring.
 	user := func(name string) *rados.Conn {
 		GinkgoHelper()
-		c := must(rados.NewConnWithUser(name))
+		c := Must(rados.NewConnWithUser(name))
 		Expect(c.ReadConfigFile(guarded.ConfigFile())).To(Succeed())
 		Expect(c.SetConfigOption("client_mount_timeout", "60")).To(Succeed())
 		return c
@@ -31,7 +32,7 @@ var _ = Describe("Key", Ordered, ContinueOnFailure, func() {
 	// key has the cluster make a user and returns its key.
 	key := func(name string, caps ...string) string {
 		GinkgoHelper()
-		text := must(json.Marshal(map[string]any{
+		text := Must(json.Marshal(map[string]any{
 			"prefix": "auth get-or-create-key", "entity": "client." + name, "caps": caps, "format": "json",
 		}))
 		answer, status, err := admin.MonCommand(text)
@@ -57,7 +58,7 @@ var _ = Describe("Key", Ordered, ContinueOnFailure, func() {
 
 	It("that is right opens the cluster", func() {
 		Expect(admin.ListPools()).To(ConsistOf(guarded.Pool()))
-		ioctx := must(admin.OpenIOContext(guarded.Pool()))
+		ioctx := Must(admin.OpenIOContext(guarded.Pool()))
 		defer ioctx.Destroy()
 		Expect(ioctx.WriteFull("object", []byte("content"))).To(Succeed())
 		Expect(content(ioctx, "object")).To(Equal("content"))
@@ -83,7 +84,7 @@ var _ = Describe("Key", Ordered, ContinueOnFailure, func() {
 	It("that is wrong does not open it", func() {
 		c := user("admin")
 		Expect(c.SetConfigOption("key", "AQAAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAA==")).To(Succeed())
-		Expect(c.Connect()).To(beErrno(syscall.EACCES))
+		Expect(c.Connect()).To(BeErrno(syscall.EACCES))
 	})
 
 	It("that is no key does not open it", func() {
@@ -102,11 +103,11 @@ var _ = Describe("Key", Ordered, ContinueOnFailure, func() {
 		secret := key("other", "mon", "allow r", "osd", "allow rw")
 		c := user("admin")
 		Expect(c.SetConfigOption("key", secret)).To(Succeed())
-		Expect(c.Connect()).To(beErrno(syscall.EACCES))
+		Expect(c.Connect()).To(BeErrno(syscall.EACCES))
 	})
 
 	It("of a user who may only read lets nothing be written", func() {
-		ioctx := must(admin.OpenIOContext(guarded.Pool()))
+		ioctx := Must(admin.OpenIOContext(guarded.Pool()))
 		defer ioctx.Destroy()
 		Expect(ioctx.WriteFull("readable", []byte("content"))).To(Succeed())
 
@@ -114,7 +115,7 @@ var _ = Describe("Key", Ordered, ContinueOnFailure, func() {
 		Expect(c.SetConfigOption("key", key("reader", "mon", "allow r", "osd", "allow r"))).To(Succeed())
 		Expect(c.Connect()).To(Succeed())
 		defer c.Shutdown()
-		reader := must(c.OpenIOContext(guarded.Pool()))
+		reader := Must(c.OpenIOContext(guarded.Pool()))
 		defer reader.Destroy()
 		Expect(content(reader, "readable")).To(Equal("content"))
 		Expect(reader.WriteFull("readable", []byte("mine"))).To(MatchError(rados.ErrPermissionDenied))

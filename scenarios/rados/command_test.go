@@ -10,6 +10,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // monitorName is the name of a monitor of the cluster.
@@ -42,18 +44,18 @@ var _ = Describe("Command to the monitors", func() {
 
 	It("is refused if it is unknown", func() {
 		_, status, err := conn.MonCommand(command("no such command"))
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 		Expect(status).To(ContainSubstring("command not known"))
 	})
 
 	It("is refused if it is no JSON", func() {
 		_, _, err := conn.MonCommand([]byte("fsid, please"))
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 	})
 
 	It("is refused if it is empty", func() {
 		_, _, err := conn.MonCommand(nil)
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 	})
 
 	It("carries an input buffer, which comes back as it was", func() {
@@ -67,7 +69,7 @@ var _ = Describe("Command to the monitors", func() {
 
 	It("is refused with its input buffer if it is unknown", func() {
 		_, _, err := conn.MonCommandWithInputBuffer(command("no such command"), []byte("input"))
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 	})
 
 	It("is answered by the monitor that it names", func() {
@@ -81,7 +83,7 @@ var _ = Describe("Command to the monitors", func() {
 
 	It("is refused by the monitor that it names if it is unknown", func() {
 		_, status, err := conn.MonCommandTarget(monitorName(), [][]byte{command("no such command")})
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 		Expect(status).To(ContainSubstring("unknown command"))
 	})
 
@@ -139,9 +141,9 @@ var _ = Describe("Command to the manager", func() {
 
 	It("is refused if it is unknown", func() {
 		_, _, err := conn.MgrCommand([][]byte{command("no such command")})
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 		_, _, err = conn.MgrCommandWithInputBuffer([][]byte{command("no such command")}, []byte("input"))
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 	})
 })
 
@@ -168,7 +170,7 @@ var _ = Describe("Command to an OSD", func() {
 
 	It("is refused if it is unknown", func() {
 		_, _, err := conn.OsdCommand(osd(), [][]byte{command("no such command")})
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 	})
 
 	It("does not reach one that does not exist", func() {
@@ -182,7 +184,7 @@ var _ = Describe("Command to an OSD", func() {
 var _ = Describe("Command to a placement group", func() {
 	group := func() []byte {
 		GinkgoHelper()
-		return fmt.Appendf(nil, "%d.0", must(conn.GetPoolByName(ceph.Pool())))
+		return fmt.Appendf(nil, "%d.0", Must(conn.GetPoolByName(ceph.Pool())))
 	}
 
 	It("is answered", func() {
@@ -201,13 +203,13 @@ var _ = Describe("Command to a placement group", func() {
 
 	It("is refused if it is unknown", func() {
 		_, _, err := conn.PGCommand(group(), [][]byte{command("no such command")})
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 		_, _, err = conn.PGCommandWithInputBuffer(group(), [][]byte{command("no such command")}, []byte("input"))
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 	})
 
 	It("is refused if the group's name is none", func() {
 		_, _, err := conn.PGCommand([]byte("the first"), [][]byte{command("query")})
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 	})
 })

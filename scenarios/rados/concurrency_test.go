@@ -9,6 +9,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // together runs a function in many goroutines at a time and waits for them.
@@ -93,14 +95,14 @@ var _ = Describe("Many goroutines", func() {
 	It("count by asserting versions and lose nothing", func() {
 		Expect(ioctx.WriteFull("counter", []byte("0"))).To(Succeed())
 		together(4, func(int) {
-			own := must(conn.OpenIOContext(ceph.Pool())) // versions are the I/O context's
+			own := Must(conn.OpenIOContext(ceph.Pool())) // versions are the I/O context's
 			defer own.Destroy()
-			own.SetNamespace(must(ioctx.GetNamespace()))
+			own.SetNamespace(Must(ioctx.GetNamespace()))
 			for {
 				n, err := strconv.Atoi(content(own, "counter"))
 				Expect(err).NotTo(HaveOccurred())
 				op := rados.CreateWriteOp()
-				op.AssertVersion(must(own.GetLastVersion()))
+				op.AssertVersion(Must(own.GetLastVersion()))
 				op.WriteFull([]byte(fmt.Sprint(n + 1)))
 				err = op.Operate(own, "counter", rados.OperationNoFlag)
 				op.Release()
@@ -115,7 +117,7 @@ var _ = Describe("Many goroutines", func() {
 	It("open and destroy I/O contexts of their own", func() {
 		together(16, func(i int) {
 			for j := range 4 {
-				own := must(conn.OpenIOContext(ceph.Pool()))
+				own := Must(conn.OpenIOContext(ceph.Pool()))
 				own.SetNamespace(fmt.Sprintf("own-%d-%d", i, j))
 				Expect(own.WriteFull("object", []byte("x"))).To(Succeed())
 				Expect(own.Delete("object")).To(Succeed())
@@ -125,7 +127,7 @@ var _ = Describe("Many goroutines", func() {
 	})
 
 	It("give commands", func() {
-		fsid := must(conn.GetFSID())
+		fsid := Must(conn.GetFSID())
 		together(8, func(int) {
 			answer, _, err := conn.MonCommand(command("fsid"))
 			Expect(err).NotTo(HaveOccurred())
@@ -137,7 +139,7 @@ var _ = Describe("Many goroutines", func() {
 		together(4, func(i int) {
 			object := fmt.Sprintf("watched-%d", i)
 			Expect(ioctx.Create(object, rados.CreateExclusive)).To(Succeed())
-			w := must(ioctx.Watch(object))
+			w := Must(ioctx.Watch(object))
 			go func() {
 				for event := range w.Events() {
 					_ = event.Ack([]byte(object)) // the notifier checks it

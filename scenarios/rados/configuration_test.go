@@ -9,6 +9,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Configuration", func() {
@@ -43,14 +45,14 @@ var _ = Describe("Configuration", func() {
 			file := filepath.Join(GinkgoT().TempDir(), "default.conf")
 			Expect(os.WriteFile(file, []byte("[global\nclient mount timeout = 90\n"), 0o600)).To(Succeed())
 			GinkgoT().Setenv("CEPH_CONF", file)
-			Expect(c.ReadDefaultConfigFile()).To(beErrno(syscall.EINVAL))
+			Expect(c.ReadDefaultConfigFile()).To(BeErrno(syscall.EINVAL))
 			Expect(c.GetConfigOption("client_mount_timeout")).NotTo(HavePrefix("90"))
 		})
 
 		It("reports a file that cannot be understood", func() {
 			file := filepath.Join(GinkgoT().TempDir(), "broken.conf")
 			Expect(os.WriteFile(file, []byte("[global\nrados osd op timeout\n"), 0o600)).To(Succeed())
-			Expect(c.ReadConfigFile(file)).To(beErrno(syscall.EINVAL))
+			Expect(c.ReadConfigFile(file)).To(BeErrno(syscall.EINVAL))
 		})
 
 		It("takes options from CEPH_ARGS", func() {
@@ -87,7 +89,7 @@ var _ = Describe("Configuration", func() {
 		It("does not give back a value that is longer than the largest buffer", func() {
 			Expect(c.SetConfigOption("keyfile", strings.Repeat("x", 1<<18))).To(Succeed())
 			_, err := c.GetConfigOption("keyfile")
-			Expect(err).To(beErrno(syscall.ENAMETOOLONG))
+			Expect(err).To(BeErrno(syscall.ENAMETOOLONG))
 			Expect(c.SetConfigOption("keyfile", "")).To(Succeed())
 		})
 
@@ -110,13 +112,13 @@ var _ = Describe("Configuration", func() {
 			Expect(err).To(MatchError(rados.ErrNotFound))
 			Expect(c.SetConfigOption("no_such_option", "1")).To(MatchError(rados.ErrNotFound))
 			_, err = c.GetConfigOption("")
-			Expect(err).To(beErrno(syscall.EINVAL))
+			Expect(err).To(BeErrno(syscall.EINVAL))
 		})
 
 		It("refuses a value of the wrong type and keeps the old one", func() {
 			before, err := c.GetConfigOption("rados_mon_op_timeout")
 			Expect(err).NotTo(HaveOccurred())
-			Expect(c.SetConfigOption("rados_mon_op_timeout", "soon")).To(beErrno(syscall.EINVAL))
+			Expect(c.SetConfigOption("rados_mon_op_timeout", "soon")).To(BeErrno(syscall.EINVAL))
 			Expect(c.GetConfigOption("rados_mon_op_timeout")).To(Equal(before))
 		})
 

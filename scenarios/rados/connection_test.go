@@ -13,6 +13,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Connection", func() {
@@ -51,16 +53,16 @@ var _ = Describe("Connection", func() {
 
 	It("refuses the name of a user that has no type", func() {
 		_, err := rados.NewConnWithClusterAndUser("ceph", "nobody")
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 		_, err = rados.NewConnWithClusterAndUser("ceph", "")
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 	})
 
 	It("fails in time when no monitor answers", func() {
 		c := configured() // the collector releases it: go-ceph shuts down only what is connected
 		Expect(c.SetConfigOption("mon_host", "v2:127.0.0.1:1")).To(Succeed())
 		Expect(c.SetConfigOption("client_mount_timeout", "1")).To(Succeed())
-		Expect(c.Connect()).To(beErrno(syscall.ETIMEDOUT))
+		Expect(c.Connect()).To(BeErrno(syscall.ETIMEDOUT))
 	})
 
 	It("knows the version of librados", func() {
@@ -97,7 +99,7 @@ var _ = Describe("Connection", func() {
 	})
 
 	It("refuses to connect twice", func() {
-		Expect(conn.Connect()).To(beErrno(syscall.EISCONN))
+		Expect(conn.Connect()).To(BeErrno(syscall.EISCONN))
 		Expect(conn.ListPools()).To(ContainElement(ceph.Pool()))
 	})
 

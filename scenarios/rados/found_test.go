@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/cgogrind/cgogrind/harness/expect"
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // Each spec keeps watch over a defect that scenarios/FOUND.md describes; those that lose memory are with their topics.
@@ -32,14 +33,14 @@ var _ = Describe("Known defect of go-ceph", func() {
 	It("an I/O context that is not destroyed is lost", func() {
 		loses("rados.(*Conn).OpenIOContext")
 		for range several {
-			ioctx := must(conn.OpenIOContext(ceph.Pool()))
+			ioctx := Must(conn.OpenIOContext(ceph.Pool()))
 			Expect(ioctx.GetPoolID()).To(BeNumerically(">", 0))
 		}
 	})
 
 	It("iterating over a pool that is gone looks like the end of the list", func() {
 		gonePool()
-		iter := must(gone.Iter())
+		iter := Must(gone.Iter())
 		defer iter.Close()
 		Expect(iter.Next()).To(BeFalse())
 		Expect(iter.Err()).NotTo(HaveOccurred(), "if this fails go-ceph tells of it now")

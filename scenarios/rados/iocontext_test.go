@@ -7,6 +7,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("I/O context", func() {
@@ -69,10 +71,10 @@ var _ = Describe("I/O context", func() {
 		long := strings.Repeat("n", 2000)
 		ioctx.SetNamespace(long)
 		Expect(ioctx.GetNamespace()).To(Equal(long))
-		Expect(ioctx.WriteFull("object", []byte("x"))).To(beErrno(syscall.ENAMETOOLONG))
+		Expect(ioctx.WriteFull("object", []byte("x"))).To(BeErrno(syscall.ENAMETOOLONG))
 		ioctx.SetNamespace(strings.Repeat("n", 8192))
 		_, err := ioctx.GetNamespace()
-		Expect(err).To(beErrno(syscall.ERANGE))
+		Expect(err).To(BeErrno(syscall.ERANGE))
 	})
 
 	It("gives what other libraries of Ceph work with", func() {
@@ -93,7 +95,7 @@ var _ = Describe("I/O context", func() {
 		Expect(ioctx.WriteFull("object", []byte("hinted"))).To(Succeed())
 		Expect(content(ioctx, "object")).To(Equal("hinted"))
 		Expect(ioctx.SetAllocationHint(strings.Repeat("n", 5000), 1, 1, rados.AllocHintNoHint)).
-			To(beErrno(syscall.ENAMETOOLONG))
+			To(BeErrno(syscall.ENAMETOOLONG))
 	})
 
 	It("needs no alignment on a replicated pool", func() {

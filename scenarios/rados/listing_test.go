@@ -8,6 +8,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Listing", func() {
@@ -71,8 +73,8 @@ var _ = Describe("Listing", func() {
 		})
 
 		It("names the namespace of each, and has nothing to say after the last", func() {
-			mine := must(ioctx.GetNamespace())
-			iter := must(ioctx.Iter())
+			mine := Must(ioctx.GetNamespace())
+			iter := Must(ioctx.Iter())
 			defer iter.Close()
 			for range names {
 				Expect(iter.Next()).To(BeTrue())
@@ -85,14 +87,14 @@ var _ = Describe("Listing", func() {
 		})
 
 		It("can stop in the middle", func() {
-			iter := must(ioctx.Iter())
+			iter := Must(ioctx.Iter())
 			Expect(iter.Next()).To(BeTrue())
 			Expect(names).To(ContainElement(iter.Value()))
 			iter.Close()
 		})
 
 		It("goes on with two iterators side by side", func() {
-			first, second := must(ioctx.Iter()), must(ioctx.Iter())
+			first, second := Must(ioctx.Iter()), Must(ioctx.Iter())
 			defer first.Close()
 			defer second.Close()
 			var fromFirst, fromSecond []string
@@ -109,7 +111,7 @@ var _ = Describe("Listing", func() {
 		listed := 0
 		Expect(ioctx.ListObjects(func(string) { listed++ })).To(Succeed())
 		Expect(listed).To(BeZero())
-		iter := must(ioctx.Iter())
+		iter := Must(ioctx.Iter())
 		defer iter.Close()
 		Expect(iter.Next()).To(BeFalse())
 		Expect(iter.Err()).NotTo(HaveOccurred())
@@ -118,7 +120,7 @@ var _ = Describe("Listing", func() {
 	It("of more objects than one page holds has them all", func() {
 		// go-ceph asks for 1000 at a time. Making them is not the point, so a program does it, outside of memcheck.
 		const objects = 1100
-		namespace := must(ioctx.GetNamespace())
+		namespace := Must(ioctx.GetNamespace())
 		program := exec.Command("rados", "-c", ceph.ConfigFile(), "-p", ceph.Pool(), "-N", namespace, "bench", "60", "write",
 			"-b", "1", "-t", "32", "--max-objects", fmt.Sprint(objects), "--no-cleanup")
 		out, err := program.CombinedOutput()
@@ -136,7 +138,7 @@ var _ = Describe("Listing", func() {
 		loses("rados.(*IOContext).Iter")
 		Expect(ioctx.Create("object", rados.CreateExclusive)).To(Succeed())
 		for range several {
-			iter := must(ioctx.Iter())
+			iter := Must(ioctx.Iter())
 			Expect(iter.Token()).To(BeZero())
 			Expect(iter.Next()).To(BeTrue())
 			Expect(iter.Value()).To(Equal("object"))

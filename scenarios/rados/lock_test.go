@@ -8,6 +8,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Lock", func() {
@@ -80,7 +82,7 @@ var _ = Describe("Lock", func() {
 
 	It("has no holders where there is none", func() {
 		Expect(ioctx.WriteFull("object", []byte("x"))).To(Succeed())
-		info := must(ioctx.ListLockers("object", "lock"))
+		info := Must(ioctx.ListLockers("object", "lock"))
 		Expect(info.NumLockers).To(BeZero())
 		Expect(info.Clients).To(BeEmpty())
 		Expect(info.Cookies).To(BeEmpty())
@@ -91,7 +93,7 @@ var _ = Describe("Lock", func() {
 		loses("nextChunk")
 		Expect(ioctx.LockShared("object", "lock", "first", "tag", "", 0, nil)).To(BeZero())
 		Expect(ioctx.LockShared("object", "lock", "second", "tag", "", 0, nil)).To(BeZero())
-		info := must(ioctx.ListLockers("object", "lock"))
+		info := Must(ioctx.ListLockers("object", "lock"))
 		Expect(info.NumLockers).To(Equal(2))
 		Expect(info.Exclusive).To(BeFalse())
 		Expect(info.Tag).To(Equal("tag"))
@@ -104,18 +106,18 @@ var _ = Describe("Lock", func() {
 	It("is broken by somebody else who knows its holder", func() {
 		loses("nextChunk")
 		Expect(ioctx.LockExclusive("object", "lock", "cookie", "", 0, nil)).To(BeZero())
-		info := must(ioctx.ListLockers("object", "lock"))
+		info := Must(ioctx.ListLockers("object", "lock"))
 		Expect(info.Exclusive).To(BeTrue())
 		Expect(info.Clients).To(HaveLen(1))
 		Expect(ioctx.BreakLock("object", "lock", info.Clients[0], "wrong cookie")).To(Equal(missing))
 		Expect(ioctx.BreakLock("object", "lock", info.Clients[0], "cookie")).To(BeZero())
-		Expect(must(ioctx.ListLockers("object", "lock")).NumLockers).To(BeZero())
+		Expect(Must(ioctx.ListLockers("object", "lock")).NumLockers).To(BeZero())
 		Expect(ioctx.Unlock("object", "lock", "cookie")).To(Equal(missing))
 	})
 
 	It("has holders that do not fit into go-ceph's buffers", func() {
 		Expect(ioctx.LockExclusive("object", "lock", strings.Repeat("c", 2000), "", 0, nil)).To(BeZero())
 		_, err := ioctx.ListLockers("object", "lock")
-		Expect(err).To(beErrno(syscall.ERANGE))
+		Expect(err).To(BeErrno(syscall.ERANGE))
 	})
 })

@@ -9,6 +9,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Object", func() {
@@ -46,7 +48,7 @@ var _ = Describe("Object", func() {
 		})
 
 		It("cannot get a name that is too long", func() {
-			Expect(ioctx.Write(strings.Repeat("n", 5000), []byte("x"), 0)).To(beErrno(syscall.ENAMETOOLONG))
+			Expect(ioctx.Write(strings.Repeat("n", 5000), []byte("x"), 0)).To(BeErrno(syscall.ENAMETOOLONG))
 		})
 	})
 
@@ -87,7 +89,7 @@ var _ = Describe("Object", func() {
 		})
 
 		It("refuses an offset beyond the largest object", func() {
-			Expect(ioctx.Write("object", []byte("x"), 1<<40)).To(beErrno(syscall.EFBIG))
+			Expect(ioctx.Write("object", []byte("x"), 1<<40)).To(BeErrno(syscall.EFBIG))
 		})
 	})
 
@@ -156,14 +158,14 @@ var _ = Describe("Object", func() {
 		})
 
 		It("may not have an empty name", func() {
-			Expect(ioctx.WriteFull("", []byte("x"))).To(beErrno(syscall.EINVAL))
+			Expect(ioctx.WriteFull("", []byte("x"))).To(BeErrno(syscall.EINVAL))
 			_, err := ioctx.Stat("")
-			Expect(err).To(beErrno(syscall.EINVAL))
+			Expect(err).To(BeErrno(syscall.EINVAL))
 		})
 
 		It("is created by writing nothing", func() {
 			Expect(ioctx.Write("object", nil, 0)).To(Succeed())
-			Expect(must(ioctx.Stat("object")).Size).To(BeZero())
+			Expect(Must(ioctx.Stat("object")).Size).To(BeZero())
 		})
 
 		It("does not fit into no buffer, unless it is empty", func() {
@@ -172,16 +174,16 @@ var _ = Describe("Object", func() {
 			Expect(ioctx.WriteFull("object", []byte("content"))).To(Succeed())
 			// To read 0 bytes means to read all.
 			_, err := ioctx.Read("object", nil, 0)
-			Expect(err).To(beErrno(syscall.ERANGE))
+			Expect(err).To(BeErrno(syscall.ERANGE))
 			Expect(ioctx.Read("object", []byte{}, 7)).To(BeZero())
 		})
 
 		It("has room up to the largest size, and not beyond", func() {
 			const largest = 128 << 20 // osd_max_object_size
 			Expect(ioctx.Write("object", []byte("x"), largest-1)).To(Succeed())
-			Expect(must(ioctx.Stat("object")).Size).To(BeEquivalentTo(largest))
-			Expect(ioctx.Append("object", []byte("x"))).To(beErrno(syscall.EFBIG))
-			Expect(ioctx.Truncate("object", largest+1)).To(beErrno(syscall.EFBIG))
+			Expect(Must(ioctx.Stat("object")).Size).To(BeEquivalentTo(largest))
+			Expect(ioctx.Append("object", []byte("x"))).To(BeErrno(syscall.EFBIG))
+			Expect(ioctx.Truncate("object", largest+1)).To(BeErrno(syscall.EFBIG))
 			buffer := make([]byte, 2)
 			Expect(ioctx.Read("object", buffer, largest-1)).To(Equal(1))
 			Expect(buffer).To(Equal([]byte("x\x00")))
@@ -194,7 +196,7 @@ var _ = Describe("Object", func() {
 				n += copy(data[n:], data[:n])
 			}
 			Expect(ioctx.WriteFull("object", data)).To(Succeed())
-			Expect(must(ioctx.Stat("object")).Size).To(BeEquivalentTo(size))
+			Expect(Must(ioctx.Stat("object")).Size).To(BeEquivalentTo(size))
 			got := make([]byte, size)
 			Expect(ioctx.Read("object", got, 0)).To(Equal(size))
 			Expect(bytes.Equal(got, data)).To(BeTrue())

@@ -9,6 +9,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Write operation", func() {
@@ -140,7 +142,7 @@ var _ = Describe("Write operation", func() {
 
 	It("asserts the version of the object", func() {
 		Expect(ioctx.WriteFull("object", []byte("1"))).To(Succeed())
-		version := must(ioctx.GetLastVersion())
+		version := Must(ioctx.GetLastVersion())
 		op.AssertVersion(version)
 		op.WriteFull([]byte("2"))
 		Expect(operate()).To(Succeed())
@@ -154,7 +156,7 @@ var _ = Describe("Write operation", func() {
 
 	It("refuses a version that is not there yet", func() {
 		Expect(ioctx.WriteFull("object", []byte("1"))).To(Succeed())
-		op.AssertVersion(must(ioctx.GetLastVersion()) + 1)
+		op.AssertVersion(Must(ioctx.GetLastVersion()) + 1)
 		op.WriteFull([]byte("2"))
 		Expect(operate()).To(beWrapped(syscall.EOVERFLOW))
 	})
@@ -163,7 +165,7 @@ var _ = Describe("Write operation", func() {
 		op.WriteFull([]byte("old"))
 		Expect(op.OperateWithMtime(ioctx, "object", rados.Timespec{Sec: 946684800, Nsec: 5}, rados.OperationNoFlag)).
 			To(Succeed())
-		Expect(must(ioctx.Stat("object")).ModTime).To(BeTemporally("==", time.Unix(946684800, 0)))
+		Expect(Must(ioctx.Stat("object")).ModTime).To(BeTemporally("==", time.Unix(946684800, 0)))
 	})
 
 	It("does not set the time of modification of what is not there", func() {
@@ -255,7 +257,7 @@ var _ = Describe("Read operation", func() {
 	It("asserts the version of the object", func() {
 		_, err := ioctx.Stat("object")
 		Expect(err).NotTo(HaveOccurred())
-		version := must(ioctx.GetLastVersion())
+		version := Must(ioctx.GetLastVersion())
 		op.AssertVersion(version)
 		Expect(operate("object")).To(Succeed())
 		Expect(ioctx.WriteFull("object", []byte("newer"))).To(Succeed())

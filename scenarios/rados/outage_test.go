@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/cgogrind/cgogrind/scenarios/cluster"
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // outage does something while there is no OSD, and waits until it is back.
@@ -34,7 +35,7 @@ var _ = Describe("Without the OSD", func() {
 		Expect(c.SetConfigOption("rados_osd_op_timeout", "1")).To(Succeed())
 		Expect(c.Connect()).To(Succeed())
 		DeferCleanup(c.Shutdown)
-		ioctx := must(c.OpenIOContext(ceph.Pool()))
+		ioctx := Must(c.OpenIOContext(ceph.Pool()))
 		DeferCleanup(ioctx.Destroy)
 		ioctx.SetNamespace("timeouts")
 		Expect(ioctx.WriteFull("object", []byte("before"))).To(Succeed())
@@ -58,12 +59,12 @@ var _ = Describe("Without the OSD", func() {
 				case 5:
 					_, err = ioctx.BreakLock("object", "lock", "client.4242", "cookie")
 				case 6:
-					iter := must(ioctx.Iter())
+					iter := Must(ioctx.Iter())
 					defer iter.Close()
 					Expect(iter.Next()).To(BeFalse())
 					err = iter.Err()
 				}
-				Expect(err).To(beErrno(syscall.ETIMEDOUT), "operation %d", i)
+				Expect(err).To(BeErrno(syscall.ETIMEDOUT), "operation %d", i)
 			})
 		})
 		Expect(string(buffer)).To(Equal("------"), "nothing was read")
@@ -134,7 +135,7 @@ var _ = Describe("Without the OSD", func() {
 	It("a watcher hears nothing, and hears again with the OSD", func(ctx SpecContext) {
 		ioctx := open()
 		Expect(ioctx.Create("object", rados.CreateExclusive)).To(Succeed())
-		w := must(ioctx.Watch("object"))
+		w := Must(ioctx.Watch("object"))
 		DeferCleanup(w.Delete)
 		go func() {
 			for event := range w.Events() {

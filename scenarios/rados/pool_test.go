@@ -7,6 +7,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Pool", func() {
@@ -82,6 +84,6 @@ var _ = Describe("Pool", func() {
 	})
 
 	It("needs a name", func() {
-		Expect(conn.MakePool("")).To(beErrno(syscall.EINVAL))
+		Expect(conn.MakePool("")).To(BeErrno(syscall.EINVAL))
 	})
 })

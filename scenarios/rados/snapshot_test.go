@@ -9,6 +9,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Snapshot of a pool", func() {
@@ -34,7 +36,7 @@ var _ = Describe("Snapshot of a pool", func() {
 			GinkgoHelper()
 			Expect(ioctx.CreateSnap(name)).To(Succeed())
 			taken = append(taken, name)
-			return must(ioctx.LookupSnap(name))
+			return Must(ioctx.LookupSnap(name))
 		}
 
 		It("has an id, a name and a time", func() {
@@ -86,8 +88,8 @@ var _ = Describe("Snapshot of a pool", func() {
 
 		It("cannot be written to", func() {
 			Expect(ioctx.SetReadSnap(take("read-only"))).To(Succeed())
-			Expect(ioctx.WriteFull("object", []byte("x"))).To(beErrno(syscall.EROFS))
-			Expect(ioctx.Delete("object")).To(beErrno(syscall.EROFS))
+			Expect(ioctx.WriteFull("object", []byte("x"))).To(BeErrno(syscall.EROFS))
+			Expect(ioctx.Delete("object")).To(BeErrno(syscall.EROFS))
 		})
 
 		It("gives an object its content back", func() {

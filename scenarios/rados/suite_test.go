@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"syscall"
 	"testing"
 
@@ -20,6 +19,7 @@ import (
 
 	"github.com/cgogrind/cgogrind/harness/expect"
 	"github.com/cgogrind/cgogrind/scenarios/cluster"
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var (
@@ -35,13 +35,7 @@ func TestRados(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	ceph, err = cluster.Start(ctx, cluster.Options{})
-	if errors.Is(err, cluster.ErrMissing) && os.Getenv("CI") != "true" {
-		Skip(err.Error())
-	}
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Expect(ceph.Stop()).To(Succeed()) })
+	ceph = StartCluster(ctx, cluster.Options{})
 	conn = connect()
 })
 
@@ -59,10 +53,7 @@ func created() *rados.Conn {
 func configured() *rados.Conn {
 	GinkgoHelper()
 	c := created()
-	// Nothing waits for ever, whatever becomes of the cluster.
-	Expect(c.SetConfigOption("client_mount_timeout", "60")).To(Succeed())
-	Expect(c.SetConfigOption("rados_mon_op_timeout", "60")).To(Succeed())
-	Expect(c.SetConfigOption("rados_osd_op_timeout", "60")).To(Succeed())
+	LimitWaits(c.SetConfigOption)
 	return c
 }
 
@@ -91,24 +82,6 @@ func openPool(pool string) *rados.IOContext {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(ioctx.Destroy)
 	return ioctx
-}
-
-// beErrno matches errors of go-ceph with this number: it has names for a few only.
-func beErrno(errno syscall.Errno) types.GomegaMatcher {
-	return WithTransform(func(err error) syscall.Errno {
-		var numbered interface{ ErrorCode() int }
-		if !errors.As(err, &numbered) {
-			return 0
-		}
-		return syscall.Errno(-numbered.ErrorCode())
-	}, Equal(errno))
-}
-
-// must returns a value that comes without an error.
-func must[T any](value T, err error) T {
-	GinkgoHelper()
-	Expect(err).NotTo(HaveOccurred())
-	return value
 }
 
 // command encodes a command for a daemon: its prefix, then names and values of arguments in turn.
@@ -171,7 +144,7 @@ func beWrapped(errno syscall.Errno) types.GomegaMatcher {
 		var failure rados.OperationError
 		_ = errors.As(err, &failure) // or it has no error for itself
 		return failure.OpError
-	}, beErrno(errno))
+	}, BeErrno(errno))
 }
 
 // content reads a whole object, of at most 4096 bytes.

@@ -9,6 +9,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Watch", func() {
@@ -22,7 +24,7 @@ var _ = Describe("Watch", func() {
 	// watch returns a watcher that ends with the spec, before its I/O context.
 	watch := func() *rados.Watcher {
 		GinkgoHelper()
-		w := must(ioctx.Watch("object"))
+		w := Must(ioctx.Watch("object"))
 		DeferCleanup(w.Delete)
 		return w
 	}
@@ -116,7 +118,7 @@ var _ = Describe("Watch", func() {
 	It("is reported to the notifier if it does not answer in time", func(ctx SpecContext) {
 		w := watch()
 		acks, timeouts, err := ioctx.NotifyWithTimeout("object", []byte("anybody?"), time.Second)
-		Expect(err).To(beErrno(syscall.ETIMEDOUT))
+		Expect(err).To(BeErrno(syscall.ETIMEDOUT))
 		Expect(acks).To(BeEmpty())
 		Expect(timeouts).To(ConsistOf(rados.NotifyTimeout{
 			WatcherID: w.ID(), NotifierID: rados.NotifierID(conn.GetInstanceID()),
@@ -129,7 +131,7 @@ var _ = Describe("Watch", func() {
 	})
 
 	It("may have a timeout of its own", func() {
-		w := must(ioctx.WatchWithTimeout("object", 10*time.Second))
+		w := Must(ioctx.WatchWithTimeout("object", 10*time.Second))
 		Expect(w.Check()).To(BeNumerically("<", time.Hour))
 		answer(w, []byte("ack"))
 		acks, _, err := ioctx.NotifyWithTimeout("object", []byte("hello"), 20*time.Second)
@@ -143,9 +145,9 @@ var _ = Describe("Watch", func() {
 		Expect(ioctx.Delete("object")).To(Succeed())
 		var failure error
 		Eventually(ctx, w.Errors()).Should(Receive(&failure))
-		Expect(failure).To(beErrno(syscall.ENOTCONN))
+		Expect(failure).To(BeErrno(syscall.ENOTCONN))
 		_, err := w.Check()
-		Expect(err).To(beErrno(syscall.ENOTCONN))
+		Expect(err).To(BeErrno(syscall.ENOTCONN))
 		Expect(w.Delete()).To(MatchError(rados.ErrNotFound))
 	})
 
@@ -202,7 +204,7 @@ var _ = Describe("Watch", func() {
 		pool := makePool("watched")
 		gone := openPool(pool)
 		Expect(gone.Create("object", rados.CreateExclusive)).To(Succeed())
-		w := must(gone.Watch("object"))
+		w := Must(gone.Watch("object"))
 		go func() {
 			for range w.Errors() { // a callback of librados waits for whoever reads them
 			}

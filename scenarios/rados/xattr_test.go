@@ -9,6 +9,8 @@ import (
 	"github.com/ceph/go-ceph/rados"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Extended attribute", func() {
@@ -60,14 +62,14 @@ var _ = Describe("Extended attribute", func() {
 
 	It("that was never set is reported", func() {
 		_, err := ioctx.GetXattr("object", "colour", make([]byte, 10))
-		Expect(err).To(beErrno(syscall.ENODATA))
+		Expect(err).To(BeErrno(syscall.ENODATA))
 		Expect(ioctx.ListXattrs("object")).To(BeEmpty())
 	})
 
 	It("does not fit into a buffer that is too small", func() {
 		Expect(ioctx.SetXattr("object", "colour", []byte("blue"))).To(Succeed())
 		_, err := ioctx.GetXattr("object", "colour", make([]byte, 3))
-		Expect(err).To(beErrno(syscall.ERANGE))
+		Expect(err).To(BeErrno(syscall.ERANGE))
 	})
 
 	It("holds a large value", func() {
@@ -91,7 +93,7 @@ var _ = Describe("Extended attribute", func() {
 
 	It("has a name of at most 100 bytes", func() {
 		Expect(ioctx.SetXattr("object", strings.Repeat("n", 99), []byte("x"))).To(Succeed())
-		Expect(ioctx.SetXattr("object", strings.Repeat("n", 101), []byte("x"))).To(beErrno(syscall.ENAMETOOLONG))
+		Expect(ioctx.SetXattr("object", strings.Repeat("n", 101), []byte("x"))).To(BeErrno(syscall.ENAMETOOLONG))
 	})
 
 	It("that was never set may be removed", func() {

@@ -6,6 +6,8 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // One parent for all: making one costs more than the rest. Each spec takes its snapshot.
@@ -49,12 +51,12 @@ var _ = Describe("Clone", Ordered, ContinueOnFailure, func() {
 	It("knows its parent, which knows it", func() {
 		clone := cloned(1)
 		Expect(clone.GetOverlap()).To(Equal(imageSize))
-		pool := must(ioctx.GetPoolName())
+		pool := Must(ioctx.GetPoolName())
 		Expect(clone.GetParent()).To(HaveValue(Equal(rbd.ParentInfo{
 			Image: rbd.ImageSpec{
-				ImageName: parent.GetName(), ImageID: must(parent.GetId()), PoolName: pool, PoolID: uint64(ioctx.GetPoolID()),
+				ImageName: parent.GetName(), ImageID: Must(parent.GetId()), PoolName: pool, PoolID: uint64(ioctx.GetPoolID()),
 			},
-			Snap: rbd.SnapSpec{ID: must(parent.GetSnapID("snapshot")), SnapName: "snapshot"},
+			Snap: rbd.SnapSpec{ID: Must(parent.GetSnapID("snapshot")), SnapName: "snapshot"},
 		})))
 		poolBuffer, image, snap := make([]byte, len(pool)), make([]byte, len(parent.GetName())), make([]byte, 8)
 		Expect(clone.GetParentInfo(poolBuffer, image, snap)).To(Succeed())
@@ -67,13 +69,13 @@ var _ = Describe("Clone", Ordered, ContinueOnFailure, func() {
 		Expect(pools).To(ConsistOf(pool))
 		Expect(images).To(ConsistOf(clone.GetName()))
 		Expect(parent.ListChildrenAttributes()).To(ConsistOf(rbd.ImageSpec{
-			ImageName: clone.GetName(), ImageID: must(clone.GetId()), PoolName: pool, PoolID: uint64(ioctx.GetPoolID()),
+			ImageName: clone.GetName(), ImageID: Must(clone.GetId()), PoolName: pool, PoolID: uint64(ioctx.GetPoolID()),
 		}))
 	})
 
 	It("keeps the parent's snapshot from being unprotected, until it is flattened", func() {
 		clone := cloned(1)
-		Expect(taken.Unprotect()).To(beErrno(syscall.EBUSY))
+		Expect(taken.Unprotect()).To(BeErrno(syscall.EBUSY))
 		Expect(clone.Flatten()).To(Succeed())
 		Expect(taken.Unprotect()).To(Succeed())
 		Expect(taken.Remove()).To(Succeed())
@@ -81,12 +83,12 @@ var _ = Describe("Clone", Ordered, ContinueOnFailure, func() {
 		_, err := clone.GetParent()
 		Expect(err).To(MatchError(rbd.ErrNotFound))
 		Expect(clone.GetOverlap()).To(BeZero())
-		Expect(clone.Flatten()).To(beErrno(syscall.EINVAL))
+		Expect(clone.Flatten()).To(BeErrno(syscall.EINVAL))
 	})
 
 	It("of the second format outlives the parent's snapshot, which goes to the trash", func() {
 		clone := cloned(2)
-		id := must(parent.GetSnapID("snapshot"))
+		id := Must(parent.GetSnapID("snapshot"))
 		Expect(taken.Unprotect()).To(Succeed())
 		Expect(taken.Remove()).To(Succeed())
 		Expect(read(clone, 0, 13)).To(Equal("of the parent"))
@@ -99,7 +101,7 @@ var _ = Describe("Clone", Ordered, ContinueOnFailure, func() {
 
 	It("is made by the older functions, too", func() {
 		first, second := unused(), unused()
-		_ = must(parent.Clone("snapshot", ioctx, first, features, order))
+		_ = Must(parent.Clone("snapshot", ioctx, first, features, order))
 		Expect(read(open(first), 0, 13)).To(Equal("of the parent"))
 		Expect(rbd.CloneFromImage(parent, "snapshot", ioctx, second, options())).To(Succeed())
 		Expect(read(open(second), 0, 13)).To(Equal("of the parent"))
@@ -114,7 +116,7 @@ var _ = Describe("Clone", Ordered, ContinueOnFailure, func() {
 		_, err := parent.Clone("missing", ioctx, name, features, order)
 		Expect(err).To(MatchError(rbd.ErrNotFound))
 		Expect(taken.Unprotect()).To(Succeed())
-		Expect(rbd.CloneImage(ioctx, parent.GetName(), "snapshot", ioctx, name, rio)).To(beErrno(syscall.EINVAL))
+		Expect(rbd.CloneImage(ioctx, parent.GetName(), "snapshot", ioctx, name, rio)).To(BeErrno(syscall.EINVAL))
 		Expect(rbd.CloneImage(ioctx, parent.GetName(), "snapshot", ioctx, parent.GetName(), rio)).To(HaveOccurred())
 	})
 
@@ -123,6 +125,6 @@ var _ = Describe("Clone", Ordered, ContinueOnFailure, func() {
 		Expect(err).To(MatchError(rbd.ErrNotFound))
 		Expect(parent.GetParentInfo(nil, nil, nil)).To(MatchError(rbd.ErrNotFound))
 		Expect(parent.ListChildrenAttributes()).To(BeEmpty())
-		Expect(parent.Flatten()).To(beErrno(syscall.EINVAL))
+		Expect(parent.Flatten()).To(BeErrno(syscall.EINVAL))
 	})
 })

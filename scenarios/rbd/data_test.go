@@ -11,6 +11,8 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // One image for all: making one costs more than the rest.
@@ -69,14 +71,14 @@ var _ = Describe("Data of an image", Ordered, ContinueOnFailure, func() {
 		Expect(n).To(Equal(4))
 		Expect(string(buffer)).To(Equal(zeroes(4)+"??????"), "nothing is written beyond what was read")
 		_, err = image.ReadAt(buffer, int64(imageSize+1))
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 
 		n, err = image.WriteAt([]byte("0123456789"), int64(imageSize-4))
 		Expect(err).To(MatchError(io.EOF))
 		Expect(n).To(Equal(4))
 		Expect(read(image, imageSize-4, 4)).To(Equal("0123"))
 		_, err = image.WriteAt([]byte("x"), int64(imageSize+1))
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 		Expect(image.GetSize()).To(Equal(imageSize))
 	})
 
@@ -93,7 +95,7 @@ var _ = Describe("Data of an image", Ordered, ContinueOnFailure, func() {
 		Expect(read(image, objectSize, 4096)).To(Equal(string(bytes.Repeat([]byte("01234567"), 512))))
 		Expect(read(image, objectSize+4096, 8)).To(Equal(zeroes(8)))
 		_, err := image.WriteSame(0, 4095, []byte("01234567"), 0)
-		Expect(err).To(beErrno(syscall.EINVAL))
+		Expect(err).To(BeErrno(syscall.EINVAL))
 		Expect(image.WriteSame(0, 4096, nil, 0)).To(BeZero())
 	})
 
@@ -135,7 +137,7 @@ var _ = Describe("Data of an image", Ordered, ContinueOnFailure, func() {
 			heard = append(heard, fmt.Sprint(data, " ", done <= total))
 			return 0
 		}
-		Expect(image.Resize2(objectSize, false, progress, "forbidden")).To(beErrno(syscall.EINVAL))
+		Expect(image.Resize2(objectSize, false, progress, "forbidden")).To(BeErrno(syscall.EINVAL))
 		Expect(image.GetSize()).To(Equal(imageSize))
 		Expect(heard).To(BeEmpty())
 		Expect(image.Resize2(objectSize, true, progress, "allowed")).To(Succeed())
@@ -163,6 +165,6 @@ var _ = Describe("Data of an image", Ordered, ContinueOnFailure, func() {
 			Expect(left.offset).To(BeNumerically(">=", objectSize))
 		}
 		Expect(image.Sparsify(4096)).To(Succeed())
-		Expect(image.Sparsify(17)).To(beErrno(syscall.EINVAL))
+		Expect(image.Sparsify(17)).To(BeErrno(syscall.EINVAL))
 	})
 })

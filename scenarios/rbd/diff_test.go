@@ -7,6 +7,8 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // extent is what the callback of DiffIterate is told.
@@ -20,7 +22,7 @@ func extents(image *rbd.Image, config rbd.DiffIterateConfig) []extent {
 	GinkgoHelper()
 	var found []extent
 	if config.Length == 0 {
-		config.Length = must(image.GetSize()) - config.Offset
+		config.Length = Must(image.GetSize()) - config.Offset
 	}
 	config.Data = &found
 	config.Callback = func(offset, length uint64, exists int, data any) int {
@@ -68,7 +70,7 @@ var _ = Describe("Difference", Ordered, ContinueOnFailure, func() {
 		Expect(image.DiffIterate(rbd.DiffIterateConfig{Length: imageSize, Callback: func(uint64, uint64, int, any) int {
 			calls++
 			return -int(syscall.ECANCELED)
-		}})).To(beErrno(syscall.ECANCELED))
+		}})).To(BeErrno(syscall.ECANCELED))
 		Expect(calls).To(BeNumerically(">", 0))
 	})
 

@@ -6,6 +6,8 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // Each spec keeps watch over a defect that scenarios/FOUND.md describes.
@@ -15,7 +17,7 @@ var _ = Describe("Known defect", func() {
 		Expect(image.SetMetadata("key", "")).To(Succeed())
 		Expect(image.GetMetadata("key")).To(BeEmpty())
 		_, err := image.ListMetadata()
-		Expect(err).To(beErrno(syscall.ERANGE), "if this fails go-ceph lists it now")
+		Expect(err).To(BeErrno(syscall.ERANGE), "if this fails go-ceph lists it now")
 	})
 
 	It("of librbd: a group that does not exist has no images, instead of an error", func() {

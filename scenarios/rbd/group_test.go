@@ -4,6 +4,8 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Group", func() {
@@ -39,7 +41,7 @@ var _ = Describe("Group", func() {
 		Expect(rbd.GroupImageRemove(ioctx, "group", ioctx, image.GetName())).To(Succeed())
 		Expect(rbd.GroupImageList(ioctx, "group")).To(BeEmpty())
 		Expect(rbd.GroupImageAdd(ioctx, "group", ioctx, image.GetName())).To(Succeed())
-		Expect(rbd.GroupImageRemoveByID(ioctx, "group", ioctx, must(image.GetId()))).To(Succeed())
+		Expect(rbd.GroupImageRemoveByID(ioctx, "group", ioctx, Must(image.GetId()))).To(Succeed())
 	})
 
 	It("takes snapshots of all its images, and gives them back what they held", func() {
@@ -55,7 +57,7 @@ var _ = Describe("Group", func() {
 		Expect(rbd.GroupSnapList(ioctx, "group")).To(ConsistOf(
 			rbd.GroupSnapInfo{Name: "snapshot", State: rbd.GroupSnapStateComplete},
 		))
-		snapshots := must(first.GetSnapshotNames())
+		snapshots := Must(first.GetSnapshotNames())
 		Expect(snapshots).To(HaveLen(1))
 		Expect(first.GetSnapNamespaceType(snapshots[0].Id)).To(Equal(rbd.SnapNamespaceTypeGroup))
 		Expect(first.GetSnapGroupNamespace(snapshots[0].Id)).To(HaveValue(Equal(rbd.SnapGroupNamespace{

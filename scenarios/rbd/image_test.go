@@ -8,6 +8,8 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Image", func() {
@@ -50,15 +52,15 @@ var _ = Describe("Image", func() {
 		Expect(image.GetDataPoolID()).To(Equal(ioctx.GetPoolID()))
 		Expect(image.Stat()).To(HaveValue(Equal(rbd.ImageInfo{
 			Size: 10*objectSize + 1, Obj_size: objectSize, Num_objs: 12, Order: order,
-			Block_name_prefix: "rbd_data." + must(image.GetId()),
+			Block_name_prefix: "rbd_data." + Must(image.GetId()),
 		})))
 	})
 
 	It("is made by the older functions, too", func() {
 		plain, featured, striped := unused(), unused(), unused()
-		_ = must(rbd.Create(ioctx, plain, imageSize, order))
-		_ = must(rbd.Create(ioctx, featured, imageSize, order, rbd.FeatureLayering))
-		_ = must(rbd.Create(ioctx, striped, imageSize, order, rbd.FeatureLayering|rbd.FeatureStripingV2, 4096, 2))
+		_ = Must(rbd.Create(ioctx, plain, imageSize, order))
+		_ = Must(rbd.Create(ioctx, featured, imageSize, order, rbd.FeatureLayering))
+		_ = Must(rbd.Create(ioctx, striped, imageSize, order, rbd.FeatureLayering|rbd.FeatureStripingV2, 4096, 2))
 		Expect(rbd.GetImageNames(ioctx)).To(ConsistOf(plain, featured, striped))
 		Expect(open(featured).GetFeatures()).To(Equal(rbd.FeatureLayering))
 		Expect(open(striped).GetStripeCount()).To(BeEquivalentTo(2))
@@ -76,11 +78,11 @@ var _ = Describe("Image", func() {
 	It("cannot be made of what does not fit", func() {
 		rio := options()
 		Expect(rio.SetUint64(rbd.ImageOptionOrder, 60)).To(Succeed())
-		Expect(rbd.CreateImage(ioctx, unused(), imageSize, rio)).To(beErrno(syscall.EDOM))
+		Expect(rbd.CreateImage(ioctx, unused(), imageSize, rio)).To(BeErrno(syscall.EDOM))
 		rio = options()
 		Expect(rio.SetUint64(rbd.ImageOptionStripeUnit, 3000)).To(Succeed())
 		Expect(rio.SetUint64(rbd.ImageOptionStripeCount, 2)).To(Succeed())
-		Expect(rbd.CreateImage(ioctx, unused(), imageSize, rio)).To(beErrno(syscall.EINVAL))
+		Expect(rbd.CreateImage(ioctx, unused(), imageSize, rio)).To(BeErrno(syscall.EINVAL))
 		rio = options()
 		Expect(rio.SetString(rbd.ImageOptionDataPool, "no such pool")).To(Succeed())
 		Expect(rbd.CreateImage(ioctx, unused(), imageSize, rio)).To(MatchError(rbd.ErrNotFound))
@@ -92,10 +94,10 @@ var _ = Describe("Image", func() {
 		image := open(name)
 		write(image, "by its id", 0)
 		Expect(image.Flush()).To(Succeed())
-		id := must(image.GetId())
-		Expect(read(closing(must(rbd.OpenImageByIdReadOnly(ioctx, id, rbd.NoSnapshot))), 0, 9)).To(Equal("by its id"))
+		id := Must(image.GetId())
+		Expect(read(closing(Must(rbd.OpenImageByIdReadOnly(ioctx, id, rbd.NoSnapshot))), 0, 9)).To(Equal("by its id"))
 		Expect(image.Close()).To(Succeed())
-		Expect(read(closing(must(rbd.OpenImageById(ioctx, id, rbd.NoSnapshot))), 0, 9)).To(Equal("by its id"))
+		Expect(read(closing(Must(rbd.OpenImageById(ioctx, id, rbd.NoSnapshot))), 0, 9)).To(Equal("by its id"))
 	})
 
 	It("is renamed, and keeps what it holds", func() {
@@ -114,7 +116,7 @@ var _ = Describe("Image", func() {
 		begin := time.Now().Add(-time.Minute)
 		image := open(created())
 		for _, stamp := range []rbd.Timespec{
-			must(image.GetCreateTimestamp()), must(image.GetAccessTimestamp()), must(image.GetModifyTimestamp()),
+			Must(image.GetCreateTimestamp()), Must(image.GetAccessTimestamp()), Must(image.GetModifyTimestamp()),
 		} {
 			Expect(time.Unix(stamp.Sec, stamp.Nsec)).To(BeTemporally("~", begin, time.Hour))
 		}
@@ -123,13 +125,13 @@ var _ = Describe("Image", func() {
 	It("loses features and gets them back", func() {
 		image := open(created(exclusive | rbd.FeatureObjectMap | rbd.FeatureFastDiff))
 		Expect(image.UpdateFeatures(rbd.FeatureFastDiff, false)).To(Succeed())
-		left := rbd.FeatureSet(must(image.GetFeatures()))
+		left := rbd.FeatureSet(Must(image.GetFeatures()))
 		Expect(left.Names()).To(ConsistOf("layering", "exclusive-lock"), "the object map goes with it")
 		Expect(image.UpdateFeatures(rbd.FeatureObjectMap, true)).To(Succeed())
 		Expect(image.GetFeatures()).To(Equal(uint64(rbd.FeatureSetFromNames([]string{
 			"layering", "exclusive-lock", "object-map", "fast-diff", "no such feature",
 		}))), "fast-diff comes with it")
-		Expect(image.UpdateFeatures(rbd.FeatureLayering, false)).To(beErrno(syscall.EINVAL))
+		Expect(image.UpdateFeatures(rbd.FeatureLayering, false)).To(BeErrno(syscall.EINVAL))
 	})
 
 	It("is copied, without and with its snapshots", func() {
@@ -164,7 +166,7 @@ var _ = Describe("Image", func() {
 		DeferCleanup(remove, ioctx, long)
 		Expect(rbd.CreateImage(ioctx, long, imageSize, options())).To(Succeed())
 		Expect(rbd.GetImageNames(ioctx)).To(ConsistOf(long))
-		Expect(rbd.CreateImage(ioctx, strings.Repeat("n", 5000), imageSize, options())).To(beErrno(syscall.ENAMETOOLONG))
+		Expect(rbd.CreateImage(ioctx, strings.Repeat("n", 5000), imageSize, options())).To(BeErrno(syscall.ENAMETOOLONG))
 	})
 
 	It("that does not exist cannot be used", func() {
@@ -187,7 +189,7 @@ var _ = Describe("Image", func() {
 	It("that somebody has open is not removed", func() {
 		name := created()
 		image := open(name)
-		Expect(rbd.RemoveImage(ioctx, name)).To(beErrno(syscall.EBUSY))
+		Expect(rbd.RemoveImage(ioctx, name)).To(BeErrno(syscall.EBUSY))
 		Expect(image.Remove()).To(MatchError(rbd.ErrImageIsOpen))
 		write(image, "still there", 0)
 		Expect(read(image, 0, 11)).To(Equal("still there"))
@@ -198,21 +200,21 @@ var _ = Describe("Image", func() {
 		image := open(name)
 		snapshot(image, "snapshot")
 		Expect(image.Close()).To(Succeed())
-		Expect(rbd.RemoveImage(ioctx, name)).To(beErrno(syscall.ENOTEMPTY))
+		Expect(rbd.RemoveImage(ioctx, name)).To(BeErrno(syscall.ENOTEMPTY))
 		Expect(open(name).GetSnapshotNames()).To(HaveLen(1))
 	})
 
 	It("opened for reading is not written", func() {
 		name := created()
-		image := closing(must(rbd.OpenImageReadOnly(ioctx, name, rbd.NoSnapshot)))
+		image := closing(Must(rbd.OpenImageReadOnly(ioctx, name, rbd.NoSnapshot)))
 		_, err := image.WriteAt([]byte("x"), 0)
-		Expect(err).To(beErrno(syscall.EROFS))
+		Expect(err).To(BeErrno(syscall.EROFS))
 		_, err = image.Discard(0, objectSize)
-		Expect(err).To(beErrno(syscall.EROFS))
-		Expect(image.Resize(objectSize)).To(beErrno(syscall.EROFS))
+		Expect(err).To(BeErrno(syscall.EROFS))
+		Expect(image.Resize(objectSize)).To(BeErrno(syscall.EROFS))
 		_, err = image.CreateSnapshot("snapshot")
-		Expect(err).To(beErrno(syscall.EROFS))
-		Expect(image.SetMetadata("key", "value")).To(beErrno(syscall.EROFS))
+		Expect(err).To(BeErrno(syscall.EROFS))
+		Expect(image.SetMetadata("key", "value")).To(BeErrno(syscall.EROFS))
 		Expect(read(image, 0, 4)).To(Equal(zeroes(4)))
 	})
 

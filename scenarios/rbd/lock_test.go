@@ -6,6 +6,8 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Lock", func() {
@@ -24,8 +26,8 @@ var _ = Describe("Lock", func() {
 		Expect(lockers[0].Cookie).To(Equal("cookie"))
 		Expect(lockers[0].Addr).To(ContainSubstring("127.0.0.1:"))
 		Expect(image.LockExclusive("cookie")).To(MatchError(rbd.ErrExist))
-		Expect(image.LockExclusive("other")).To(beErrno(syscall.EBUSY))
-		Expect(image.LockShared("other", "tag")).To(beErrno(syscall.EBUSY))
+		Expect(image.LockExclusive("other")).To(BeErrno(syscall.EBUSY))
+		Expect(image.LockShared("other", "tag")).To(BeErrno(syscall.EBUSY))
 		Expect(image.Unlock("other")).To(MatchError(rbd.ErrNotFound))
 		Expect(image.Unlock("cookie")).To(Succeed())
 		_, lockers, err = image.ListLockers()
@@ -37,7 +39,7 @@ var _ = Describe("Lock", func() {
 		image := open(created())
 		Expect(image.LockShared("first", "tag")).To(Succeed())
 		Expect(image.LockShared("second", "tag")).To(Succeed())
-		Expect(image.LockShared("third", "another tag")).To(beErrno(syscall.EBUSY))
+		Expect(image.LockShared("third", "another tag")).To(BeErrno(syscall.EBUSY))
 		tag, lockers, err := image.ListLockers()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(tag).To(HavePrefix("tag"))
@@ -48,22 +50,22 @@ var _ = Describe("Lock", func() {
 
 	It("is broken by somebody else who knows its holder, who is shut out then", func(ctx SpecContext) {
 		name := created()
-		holder := must(rbd.OpenImage(openPool(connect()), name, rbd.NoSnapshot))
+		holder := Must(rbd.OpenImage(openPool(connect()), name, rbd.NoSnapshot))
 		Expect(holder.LockExclusive("cookie")).To(Succeed())
 		image := open(name)
-		Expect(image.LockExclusive("cookie")).To(beErrno(syscall.EBUSY))
+		Expect(image.LockExclusive("cookie")).To(BeErrno(syscall.EBUSY))
 		_, lockers, err := image.ListLockers()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(image.BreakLock("client.4242", "cookie")).To(MatchError(rbd.ErrNotFound))
-		Expect(image.BreakLock("nobody", "cookie")).To(beErrno(syscall.EINVAL))
+		Expect(image.BreakLock("nobody", "cookie")).To(BeErrno(syscall.EINVAL))
 		Expect(image.BreakLock(lockers[0].Client, "cookie")).To(Succeed())
 		Expect(image.LockExclusive("cookie")).To(Succeed())
 		Expect(image.Unlock("cookie")).To(Succeed())
 		Eventually(ctx, func() error {
 			_, err := holder.WriteAt([]byte("x"), 0)
 			return err
-		}).Should(beErrno(syscall.ESHUTDOWN))
-		Expect(holder.Close()).To(Or(Succeed(), beErrno(syscall.ESHUTDOWN)))
+		}).Should(BeErrno(syscall.ESHUTDOWN))
+		Expect(holder.Close()).To(Or(Succeed(), BeErrno(syscall.ESHUTDOWN)))
 	})
 
 	It("of librbd's own is acquired, owned and released", func() {
@@ -72,11 +74,11 @@ var _ = Describe("Lock", func() {
 		Expect(image.LockIsExclusiveOwner()).To(BeFalse())
 		Expect(image.LockAcquire(rbd.LockModeExclusive)).To(Succeed())
 		Expect(image.LockIsExclusiveOwner()).To(BeTrue())
-		owners := must(image.LockGetOwners())
+		owners := Must(image.LockGetOwners())
 		Expect(owners).To(HaveLen(1))
 		Expect(owners[0].Mode).To(Equal(rbd.LockModeExclusive))
 		Expect(owners[0].Owner).NotTo(BeEmpty())
-		Expect(image.LockAcquire(rbd.LockModeShared)).To(beErrno(syscall.EOPNOTSUPP))
+		Expect(image.LockAcquire(rbd.LockModeShared)).To(BeErrno(syscall.EOPNOTSUPP))
 		Expect(image.LockBreak(rbd.LockModeExclusive, "somebody else")).To(HaveOccurred())
 		Expect(image.LockRelease()).To(Succeed())
 		Expect(image.LockIsExclusiveOwner()).To(BeFalse())
@@ -100,7 +102,7 @@ var _ = Describe("Watcher", func() {
 	It("is everybody who has the image open", func() {
 		name := created(exclusive)
 		image := open(name)
-		watchers := must(image.ListWatchers())
+		watchers := Must(image.ListWatchers())
 		Expect(watchers).To(HaveLen(1))
 		Expect(watchers[0].Addr).To(ContainSubstring("127.0.0.1:"))
 		Expect(watchers[0].Id).To(BeNumerically(">", 0))
@@ -113,7 +115,7 @@ var _ = Describe("Watcher", func() {
 		name := created(exclusive)
 		image := open(name)
 		heard := make(chan any, 100)
-		watch := must(image.UpdateWatch(func(data any) { heard <- data }, "changed"))
+		watch := Must(image.UpdateWatch(func(data any) { heard <- data }, "changed"))
 		other := open(name)
 		snapshot(other, "snapshot")
 		Eventually(ctx, heard).Should(Receive(Equal("changed")))

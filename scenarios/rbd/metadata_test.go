@@ -10,6 +10,8 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/ceph/go-ceph/rados"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Metadata", func() {
@@ -60,7 +62,7 @@ var _ = Describe("Metadata", func() {
 		image := open(created())
 		Expect(image.Resize(imageSize / 2)).To(Succeed())
 		snapshot(image, "snapshot")
-		stats := must(rbd.GetAllPoolStats(ioctx))
+		stats := Must(rbd.GetAllPoolStats(ioctx))
 		Expect(stats).To(HaveKeyWithValue(rbd.PoolStatOptionImages, uint64(1)))
 		Expect(stats).To(HaveKeyWithValue(rbd.PoolStatOptionImageProvisionedBytes, imageSize/2))
 		Expect(stats).To(HaveKeyWithValue(rbd.PoolStatOptionImageSnapshots, uint64(1)))
@@ -82,8 +84,8 @@ var _ = Describe("Namespace", func() {
 		name := created()
 		write(open(name), "outer", 0)
 		Expect(rbd.CreateImage(inner, name, imageSize, options())).To(Succeed())
-		Expect(read(closing(must(rbd.OpenImageReadOnly(inner, name, rbd.NoSnapshot))), 0, 5)).To(Equal(zeroes(5)))
-		Expect(rbd.NamespaceRemove(ioctx, "inner")).To(beErrno(syscall.EBUSY))
+		Expect(read(closing(Must(rbd.OpenImageReadOnly(inner, name, rbd.NoSnapshot))), 0, 5)).To(Equal(zeroes(5)))
+		Expect(rbd.NamespaceRemove(ioctx, "inner")).To(BeErrno(syscall.EBUSY))
 		Expect(rbd.GetImageNames(inner)).To(ConsistOf(name))
 		DeferCleanup(func(inner *rados.IOContext) {
 			Expect(rbd.RemoveImage(inner, name)).To(Succeed())

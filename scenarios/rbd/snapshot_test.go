@@ -7,6 +7,8 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 // One image for all: making one costs more than the rest.
@@ -27,8 +29,8 @@ var _ = Describe("Snapshot", Ordered, ContinueOnFailure, func() {
 		Expect(image.Resize(2 * imageSize)).To(Succeed())
 		snapshot(image, "second")
 		Expect(image.GetSnapshotNames()).To(ConsistOf(
-			rbd.SnapInfo{Id: must(image.GetSnapID("first")), Size: imageSize, Name: "first"},
-			rbd.SnapInfo{Id: must(image.GetSnapID("second")), Size: 2 * imageSize, Name: "second"},
+			rbd.SnapInfo{Id: Must(image.GetSnapID("first")), Size: imageSize, Name: "first"},
+			rbd.SnapInfo{Id: Must(image.GetSnapID("second")), Size: 2 * imageSize, Name: "second"},
 		))
 		Expect(first.Remove()).To(Succeed())
 		Expect(image.GetSnapshotNames()).To(ConsistOf(HaveField("Name", "second")))
@@ -36,29 +38,29 @@ var _ = Describe("Snapshot", Ordered, ContinueOnFailure, func() {
 
 	It("has an id, a name, a time and a kind", func() {
 		snapshot(image, "snapshot")
-		id := must(image.GetSnapID("snapshot"))
+		id := Must(image.GetSnapID("snapshot"))
 		Expect(image.GetSnapByID(id)).To(Equal("snapshot"))
 		Expect(image.GetSnapNamespaceType(id)).To(Equal(rbd.SnapNamespaceTypeUser))
-		stamp := must(image.GetSnapTimestamp(id))
+		stamp := Must(image.GetSnapTimestamp(id))
 		Expect(time.Unix(stamp.Sec, stamp.Nsec)).To(BeTemporally("~", time.Now(), time.Hour))
 	})
 
 	It("keeps what the image held", func() {
 		write(image, "before", 0)
 		snapshot(image, "snapshot")
-		id := must(image.GetSnapID("snapshot"))
+		id := Must(image.GetSnapID("snapshot"))
 		write(image, "after!", 0)
 
 		Expect(image.SetSnapshot("snapshot")).To(Succeed())
 		Expect(read(image, 0, 6)).To(Equal("before"))
 		_, err := image.WriteAt([]byte("x"), 0)
-		Expect(err).To(beErrno(syscall.EROFS))
+		Expect(err).To(BeErrno(syscall.EROFS))
 		Expect(image.SetSnapshot(rbd.NoSnapshot)).To(Succeed())
 		Expect(read(image, 0, 6)).To(Equal("after!"))
 		Expect(image.SetSnapByID(id)).To(Succeed())
 		Expect(read(image, 0, 6)).To(Equal("before"))
 
-		kept := closing(must(rbd.OpenImageReadOnly(ioctx, image.GetName(), "snapshot")))
+		kept := closing(Must(rbd.OpenImageReadOnly(ioctx, image.GetName(), "snapshot")))
 		Expect(read(kept, 0, 6)).To(Equal("before"))
 	})
 
@@ -77,17 +79,17 @@ var _ = Describe("Snapshot", Ordered, ContinueOnFailure, func() {
 		Expect(taken.IsProtected()).To(BeFalse())
 		Expect(taken.Protect()).To(Succeed())
 		Expect(taken.IsProtected()).To(BeTrue())
-		Expect(taken.Protect()).To(beErrno(syscall.EBUSY))
-		Expect(taken.Remove()).To(beErrno(syscall.EBUSY))
+		Expect(taken.Protect()).To(BeErrno(syscall.EBUSY))
+		Expect(taken.Remove()).To(BeErrno(syscall.EBUSY))
 		Expect(taken.Unprotect()).To(Succeed())
-		Expect(taken.Unprotect()).To(beErrno(syscall.EINVAL))
+		Expect(taken.Unprotect()).To(BeErrno(syscall.EINVAL))
 		Expect(taken.Remove()).To(Succeed())
 	})
 
 	It("is renamed", func() {
 		taken := snapshot(image, "snapshot")
 		snapshot(image, "taken")
-		id := must(image.GetSnapID("snapshot"))
+		id := Must(image.GetSnapID("snapshot"))
 		Expect(taken.Rename("renamed")).To(Succeed())
 		Expect(image.GetSnapByID(id)).To(Equal("renamed"))
 		Expect(taken.Rename("taken")).To(MatchError(rbd.ErrExist))

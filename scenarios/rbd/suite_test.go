@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"syscall"
 	"testing"
 
@@ -17,9 +16,9 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/onsi/gomega/types"
 
 	"github.com/cgogrind/cgogrind/scenarios/cluster"
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var (
@@ -36,13 +35,7 @@ func TestRBD(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var err error
-	ceph, err = cluster.Start(ctx, cluster.Options{})
-	if errors.Is(err, cluster.ErrMissing) && os.Getenv("CI") != "true" {
-		Skip(err.Error())
-	}
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Expect(ceph.Stop()).To(Succeed()) })
+	ceph = StartCluster(ctx, cluster.Options{})
 	conn = connect()
 	ioctx = openPool(conn)
 	Expect(rbd.PoolInit(ioctx, false)).To(Succeed())
@@ -51,12 +44,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 // connect returns a connection, which is a client of its own for the cluster. It ends with the spec or suite.
 func connect() *rados.Conn {
 	GinkgoHelper()
-	c := must(rados.NewConn())
+	c := Must(rados.NewConn())
 	Expect(c.ReadConfigFile(ceph.ConfigFile())).To(Succeed())
-	// Nothing waits for ever, whatever becomes of the cluster.
-	Expect(c.SetConfigOption("client_mount_timeout", "60")).To(Succeed())
-	Expect(c.SetConfigOption("rados_mon_op_timeout", "60")).To(Succeed())
-	Expect(c.SetConfigOption("rados_osd_op_timeout", "60")).To(Succeed())
+	LimitWaits(c.SetConfigOption)
 	Expect(c.Connect()).To(Succeed())
 	DeferCleanup(c.Shutdown)
 	return c
@@ -65,7 +55,7 @@ func connect() *rados.Conn {
 // openPool returns an I/O context on the suite's pool. It ends with the spec or suite.
 func openPool(c *rados.Conn) *rados.IOContext {
 	GinkgoHelper()
-	opened := must(c.OpenIOContext(ceph.Pool()))
+	opened := Must(c.OpenIOContext(ceph.Pool()))
 	DeferCleanup(opened.Destroy)
 	return opened
 }
@@ -106,8 +96,8 @@ func remove(ioctx *rados.IOContext, name string) {
 	if errors.Is(err, rbd.ErrNotFound) {
 		return
 	}
-	if number(err) == syscall.ENOTEMPTY {
-		image := must(rbd.OpenImage(ioctx, name, rbd.NoSnapshot))
+	if Errno(err) == syscall.ENOTEMPTY {
+		image := Must(rbd.OpenImage(ioctx, name, rbd.NoSnapshot))
 		removeSnapshots(image)
 		Expect(image.Close()).To(Succeed())
 		err = rbd.RemoveImage(ioctx, name)
@@ -117,9 +107,9 @@ func remove(ioctx *rados.IOContext, name string) {
 
 func removeSnapshots(image *rbd.Image) {
 	GinkgoHelper()
-	for _, info := range must(image.GetSnapshotNames()) {
+	for _, info := range Must(image.GetSnapshotNames()) {
 		snapshot := image.GetSnapshot(info.Name)
-		if must(snapshot.IsProtected()) {
+		if Must(snapshot.IsProtected()) {
 			Expect(snapshot.Unprotect()).To(Succeed())
 		}
 		Expect(snapshot.Remove()).To(Succeed())
@@ -140,7 +130,7 @@ func created(more ...uint64) string {
 // open opens an image. It is closed with the spec, unless that has closed it.
 func open(name string) *rbd.Image {
 	GinkgoHelper()
-	return closing(must(rbd.OpenImage(ioctx, name, rbd.NoSnapshot)))
+	return closing(Must(rbd.OpenImage(ioctx, name, rbd.NoSnapshot)))
 }
 
 // closing closes an image with the spec, unless that has closed it, and returns it.
@@ -171,29 +161,8 @@ func read(image *rbd.Image, offset uint64, length int) string {
 // snapshot takes a snapshot.
 func snapshot(image *rbd.Image, name string) *rbd.Snapshot {
 	GinkgoHelper()
-	return must(image.CreateSnapshot(name))
+	return Must(image.CreateSnapshot(name))
 }
 
 // zeroes is what holes read as.
 func zeroes(length int) string { return string(make([]byte, length)) }
-
-// beErrno matches errors of go-ceph with this number: it has names for a few only.
-func beErrno(errno syscall.Errno) types.GomegaMatcher {
-	return WithTransform(number, Equal(errno))
-}
-
-// number is that of an error of go-ceph; 0 if it has none.
-func number(err error) syscall.Errno {
-	var numbered interface{ ErrorCode() int }
-	if !errors.As(err, &numbered) {
-		return 0
-	}
-	return syscall.Errno(-numbered.ErrorCode())
-}
-
-// must returns a value that comes without an error.
-func must[T any](value T, err error) T {
-	GinkgoHelper()
-	Expect(err).NotTo(HaveOccurred())
-	return value
-}

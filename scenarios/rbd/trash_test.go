@@ -7,6 +7,8 @@ import (
 	"github.com/ceph/go-ceph/rbd"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	. "github.com/cgogrind/cgogrind/scenarios/cluster/suite"
 )
 
 var _ = Describe("Trash", func() {
@@ -25,7 +27,7 @@ var _ = Describe("Trash", func() {
 		Expect(rbd.GetTrashList(ioctx)).To(BeEmpty())
 		name := trashed("kept", 0)
 		Expect(rbd.GetImageNames(ioctx)).To(BeEmpty())
-		all := must(rbd.GetTrashList(ioctx))
+		all := Must(rbd.GetTrashList(ioctx))
 		Expect(all).To(HaveLen(1))
 		Expect(all[0].Name).To(Equal(name))
 		Expect(all[0].DeletionTime).To(BeTemporally("~", time.Now(), time.Hour))
@@ -36,7 +38,7 @@ var _ = Describe("Trash", func() {
 
 	It("gives an image back under another name, unless that is taken", func() {
 		trashed("kept", 0)
-		id := must(rbd.GetTrashList(ioctx))[0].Id
+		id := Must(rbd.GetTrashList(ioctx))[0].Id
 		taken, renamed := created(), unused()
 		Expect(rbd.TrashRestore(ioctx, id, taken)).To(MatchError(rbd.ErrExist))
 		Expect(rbd.TrashRestore(ioctx, id, renamed)).To(Succeed())
@@ -45,9 +47,9 @@ var _ = Describe("Trash", func() {
 
 	It("is emptied at once only by force, if an image is to be kept for a while", func() {
 		trashed("kept", time.Hour)
-		entry := must(rbd.GetTrashList(ioctx))[0]
+		entry := Must(rbd.GetTrashList(ioctx))[0]
 		Expect(entry.DefermentEndTime.Sub(entry.DeletionTime)).To(BeNumerically("~", time.Hour, time.Minute))
-		Expect(rbd.TrashRemove(ioctx, entry.Id, false)).To(beErrno(syscall.EPERM))
+		Expect(rbd.TrashRemove(ioctx, entry.Id, false)).To(BeErrno(syscall.EPERM))
 		Expect(rbd.GetTrashList(ioctx)).To(HaveLen(1))
 		Expect(rbd.TrashRemove(ioctx, entry.Id, true)).To(Succeed())
 		Expect(rbd.GetTrashList(ioctx)).To(BeEmpty())
