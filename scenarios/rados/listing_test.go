@@ -138,10 +138,9 @@ var _ = Describe("Listing", func() {
 		loses("rados.(*IOContext).Iter")
 		Expect(ioctx.Create("object", rados.CreateExclusive)).To(Succeed())
 		for range several {
-			iter := Must(ioctx.Iter())
-			Expect(iter.Token()).To(BeZero())
-			Expect(iter.Next()).To(BeTrue())
-			Expect(iter.Value()).To(Equal("object"))
+			// With Next, librados's iterator and what it has read refer to each other, and memcheck takes now this block, now
+			// that one, which a thread of librados has allocated, for the one that is lost.
+			Expect(Must(ioctx.Iter()).Token()).To(BeZero())
 		}
 	})
 })
