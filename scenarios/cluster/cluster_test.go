@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/cgogrind/cgogrind/scenarios/cluster"
+	"github.com/cgogrind/cgogrind/scenarios/cluster/program"
 	"github.com/cgogrind/cgogrind/scenarios/cluster/trace"
 )
 
@@ -52,20 +53,6 @@ func startCluster(t *testing.T) *cluster.Cluster {
 	}
 	t.Cleanup(func() { _ = c.Stop() }) // that it succeeds is for the tests of Stop to check
 	return c
-}
-
-// needCeph skips the test without Ceph; in CI it fails. It asks Start, which is told not to wait.
-func needCeph(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := cluster.Start(ctx, cluster.Options{})
-	if cluster.MaySkip(err) {
-		t.Skip(err)
-	}
-	if !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
 }
 
 // watch lets the test's processes keep their files in a folder of their own and be seen.
@@ -278,7 +265,7 @@ func (s suite) kill(pid int) {
 
 func TestKilledSuiteLeavesNothing(t *testing.T) {
 	t.Setenv("CEPH_CONF", "")
-	needCeph(t)
+	program.NeedCeph(t, cluster.Options{})
 	t.Run("alone", func(t *testing.T) {
 		traces := watch(t)
 		s := startSuite(t)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cgogrind/cgogrind/scenarios/cluster"
+	"github.com/cgogrind/cgogrind/scenarios/cluster/program"
 	"github.com/cgogrind/cgogrind/scenarios/cluster/trace"
 )
 
@@ -113,7 +114,7 @@ func TestMetadataServerThatIsMissingIsNamedWithTheRemedy(t *testing.T) {
 }
 
 func TestMetadataServerThatDoesNotServe(t *testing.T) {
-	needCeph(t)
+	program.NeedCeph(t, cluster.Options{})
 	if _, err := exec.LookPath("ceph-mds"); err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cgogrind/cgogrind/scenarios/cluster"
+	"github.com/cgogrind/cgogrind/scenarios/cluster/program"
 	"github.com/cgogrind/cgogrind/scenarios/cluster/trace"
 )
 
@@ -21,7 +23,7 @@ func TestKilledToolOrMemcheckLeavesNothing(t *testing.T) {
 		t.Skip("under cgogrind itself: the processes that this test looks for would be another one's, too")
 	}
 	t.Setenv("CEPH_CONF", "")
-	needCeph(t)
+	program.NeedCeph(t, cluster.Options{})
 	if _, err := exec.LookPath("valgrind"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
