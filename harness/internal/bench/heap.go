@@ -76,7 +76,7 @@ func (b *bench) heap(n int, bodies map[int]string) (suite, error) {
 // isolation compares one process for all tests with one for each.
 func (b *bench) isolation() error {
 	t := b.table("Tests that do next to nothing, so that what a process costs is seen; cgogrind test, as many processes at a time as "+
-		"there are processors.", "tests", "one process, s", "one for each (--isolate), s", "ratio", "CPU ratio")
+		"there are processors. From 100 tests on, one round.", "tests", "one process, s", "one for each (--isolate), s", "ratio", "CPU ratio")
 	together, apart := Series{Name: "one process"}, Series{Name: "one for each test"}
 	sizes := pick(b, []int{2, 5}, []int{10, 100})
 	if b.long {
