@@ -25,6 +25,17 @@ func together(goroutines int, do func(i int)) {
 	group.Wait()
 }
 
+// meanwhile does something in a goroutine, while the spec goes on. What the spec has opened before is there until it is
+// done, also if the spec is skipped or fails.
+func meanwhile(do func()) {
+	done := make(chan struct{})
+	DeferCleanup(func(ctx SpecContext) { Eventually(ctx, done).Should(BeClosed()) })
+	go func() {
+		defer close(done)
+		do()
+	}()
+}
+
 var _ = Describe("Many goroutines", func() {
 	var ioctx *rados.IOContext
 

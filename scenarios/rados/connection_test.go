@@ -175,11 +175,11 @@ var _ = Describe("Error", func() {
 		const goroutines = 8
 		texts := make(chan string, goroutines)
 		for range goroutines {
-			go func() {
+			meanwhile(func() {
 				runtime.LockOSThread()
 				defer runtime.UnlockOSThread()
 				texts <- fmt.Sprint(ioctx.Delete("missing"))
-			}()
+			})
 		}
 		for range goroutines {
 			Expect(<-texts).To(Equal("rados: ret=-2, No such file or directory"))

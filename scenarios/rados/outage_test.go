@@ -80,12 +80,12 @@ var _ = Describe("Without the OSD", func() {
 		}
 		read, written := make(chan result, 1), make(chan result, 1)
 		outage(ctx, func() {
-			go func() {
+			meanwhile(func() {
 				buffer := make([]byte, 100)
 				n, err := ioctx.Read("object", buffer, 0)
 				read <- result{string(buffer[:n]), err}
-			}()
-			go func() { written <- result{err: ioctx.WriteFull("other", []byte("during"))} }()
+			})
+			meanwhile(func() { written <- result{err: ioctx.WriteFull("other", []byte("during"))} })
 
 			// go-ceph's operations know no context: the caller can only go away, and leave the buffer to librados.
 			waiting, cancel := context.WithCancel(ctx)
@@ -110,7 +110,7 @@ var _ = Describe("Without the OSD", func() {
 		ioctx := open()
 		const objects = 50
 		started, ended := make(chan struct{}), make(chan error, 1)
-		go func() {
+		meanwhile(func() {
 			for i := range objects {
 				if err := ioctx.WriteFull(fmt.Sprint(i), fmt.Appendf(nil, "content of %d", i)); err != nil {
 					ended <- fmt.Errorf("object %d: %w", i, err)
@@ -121,7 +121,7 @@ var _ = Describe("Without the OSD", func() {
 				}
 			}
 			ended <- nil
-		}()
+		})
 		Eventually(ctx, started).Should(BeClosed())
 		outage(ctx, func() {})
 		var err error

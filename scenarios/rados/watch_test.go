@@ -166,10 +166,10 @@ var _ = Describe("Watch", func() {
 	It("cannot answer any more when it is deleted", func(ctx SpecContext) {
 		w := watch()
 		notified := make(chan error, 1)
-		go func() {
+		meanwhile(func() {
 			_, _, err := ioctx.NotifyWithTimeout("object", []byte("hello"), 30*time.Second)
 			notified <- err
-		}()
+		})
 		var event rados.NotifyEvent
 		Eventually(ctx, w.Events()).Should(Receive(&event))
 		Expect(w.Delete()).To(Succeed())
