@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"syscall"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -13,6 +14,16 @@ import (
 
 	"github.com/cgogrind/cgogrind/scenarios/cluster"
 )
+
+// pollFor is how long Eventually asks again. It is more than a client waits for (LimitWaits), which is 60 s.
+const pollFor = 90 * time.Second
+
+// With a spec's context, which has no end of its own, Eventually would otherwise ask for ever: for an object, say, whose
+// pool is gone.
+func init() {
+	SetDefaultEventuallyTimeout(pollFor)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+}
 
 // StartCluster starts the cluster of a suite, in its BeforeSuite, and stops it with the suite. Where Ceph is not installed
 // the suite is skipped; in CI it fails.
