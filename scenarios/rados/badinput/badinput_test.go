@@ -29,14 +29,14 @@ func start(t *testing.T, options cluster.Options) *cluster.Cluster {
 	return c
 }
 
-// pools lists the pools of a cluster.
+// pools lists the pools of a cluster that are this project's. The manager makes one of its own, some time after its start.
 func pools(t *testing.T, c *cluster.Cluster) []string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "rados", "-c", c.ConfigFile(), "lspools").CombinedOutput()
 	if err != nil {
 		t.Fatalf("rados lspools: %v\n%s", err, out)
 	}
-	return strings.Fields(string(out))
+	return slices.DeleteFunc(strings.Fields(string(out)), func(pool string) bool { return !strings.HasPrefix(pool, "cgogrind-") })
 }
 
 // run runs the suite on a cluster that it cannot work with.
