@@ -3,6 +3,7 @@ package harness
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 )
 
@@ -57,7 +59,7 @@ func TestTestEnv(t *testing.T) {
 	}
 	got := r.testEnv(build.Package{Dir: "/src/p"}, "f00d")
 	want := []string{"HOME=/h", "PWD=/src/p", "CGOGRIND=1", "CGOGRIND_TOKEN=f00d", "CGOGRIND_GC_STRESS=7",
-		"GODEBUG=madvdontneed=1,cpu.aes=off,asyncpreemptoff=1", "LD_LIBRARY_PATH=/lib"}
+		"GODEBUG=madvdontneed=1," + goruntime.Debug(runtime.GOARCH), "LD_LIBRARY_PATH=/lib"}
 	slices.Sort(got)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {

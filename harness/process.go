@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,15 +19,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
-
-// goDebug is what the tests run with: the AES hash reads too far, and asynchronous preemption injects frames.
-const goDebug = "cpu.aes=off,asyncpreemptoff=1"
 
 // exactCalls stops valgrind from translating a call and the beginning of the function called in one go: an error in
 // that function's first instruction is reported at the call then, with a word of the stack for its caller. Measured, it
@@ -293,7 +292,7 @@ func (r *run) testEnv(p build.Package, token string) []string {
 	env = set(env, "CGOGRIND", "1") // tells a test that it runs slowly
 	env = set(env, "CGOGRIND_TOKEN", token)
 	env = set(env, "CGOGRIND_GC_STRESS", strconv.Itoa(r.cfg.GCStress))
-	for _, kv := range append([]string{"GODEBUG=" + goDebug}, r.built.Env...) {
+	for _, kv := range append([]string{"GODEBUG=" + goruntime.Debug(runtime.GOARCH)}, r.built.Env...) {
 		key, value, _ := strings.Cut(kv, "=")
 		if key == "GODEBUG" {
 			if old := shell.Getenv(env, key); old != "" {

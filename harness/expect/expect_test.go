@@ -86,7 +86,7 @@ func TestFindingUnderMemcheck(t *testing.T) {
 		Options:  memcheck.Options{XMLFile: filepath.Join(t.TempDir(), "%p.xml"), LeakCheck: memcheck.LeakNo},
 		Program:  os.Args[0],
 		Args:     []string{"-test.run=^TestFindingUnderMemcheck$"},
-		Env:      append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "GOGC=off"),
+		Env:      append(os.Environ(), "GODEBUG=asyncpreemptoff=1,cpu.rdtscp=off", "GOGC=off"),
 	})
 	if err != nil {
 		t.Fatal(err)

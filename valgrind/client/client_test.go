@@ -148,7 +148,7 @@ func TestUnderValgrind(t *testing.T) {
 	report, result := filepath.Join(dir, "report.xml"), filepath.Join(dir, "answers.json")
 	cmd := exec.Command(tool, "--xml=yes", "--xml-file="+report, "--vgdb=no", "--leak-check=full",
 		"--show-leak-kinds=all", os.Args[0], "-test.run=^TestUnderValgrind$")
-	cmd.Env = append(os.Environ(), underValgrindEnv+"="+result, "GOGC=off", "GODEBUG=asyncpreemptoff=1")
+	cmd.Env = append(os.Environ(), underValgrindEnv+"="+result, "GOGC=off", "GODEBUG=asyncpreemptoff=1,cpu.rdtscp=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("running valgrind: %v\n%s", err, out)
 	}

@@ -102,6 +102,17 @@ func (ov *Overlay) make(tc Toolchain, cacheDir string, stock bool) error {
 	return nil
 }
 
+// Debug returns the settings of GODEBUG that a Go program needs under memcheck, with the stock runtime, too: asynchronous
+// preemption injects frames; the AES hash reads too far; and valgrind says of every processor that it has RDTSCP, with which
+// Go reads the clock for contended locks and profiles, but raises SIGILL where it has not, as on some virtual machines.
+func Debug(goarch string) string {
+	settings := "asyncpreemptoff=1,cpu.aes=off"
+	if goarch == "amd64" { // elsewhere Go complains of an unknown feature
+		settings += ",cpu.rdtscp=off"
+	}
+	return settings
+}
+
 func supported(version string) bool {
 	for _, v := range []string{"go1.25", "go1.26", "go1.27"} {
 		if rest, ok := strings.CutPrefix(version, v); ok && (rest == "" || rest[0] < '0' || rest[0] > '9') {
