@@ -90,7 +90,7 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 	if p.cfg.LeakCheck == LeakOff {
 		opts.LeakCheck = memcheck.LeakNo
 	}
-	p.cfg.Profile.into(&opts)
+	p.cfg.Profile.Set(&opts)
 	p.serve(&opts)
 	optArgs, err := opts.Args()
 	if err != nil {

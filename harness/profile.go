@@ -20,8 +20,8 @@ const (
 // deep are the options of ProfileDeep. Valgrind's defaults are auto, 20000000 and 16.
 var deep = []string{"--expensive-definedness-checks=yes", "--freelist-vol=200000000", "--redzone-size=64"}
 
-// into sets the options of memcheck.
-func (p Profile) into(o *memcheck.Options) {
+// Set sets the options of memcheck.
+func (p Profile) Set(o *memcheck.Options) {
 	o.TrackOrigins = p != ProfileQuick
 	if p == ProfileDeep {
 		o.NumCallers = 2 * memcheck.DefaultNumCallers

@@ -199,7 +199,7 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 		XMLFile: filepath.Join(r.work.path, "000.%p.xml"), Suppressions: supps,
 		TraceChildren: r.cfg.TraceChildren, Vgdb: monitor.mode(), Extra: append([]string{exactCalls}, monitor.options()...),
 	}
-	r.cfg.Profile.into(&opts)
+	r.cfg.Profile.Set(&opts)
 	optArgs, err := opts.Args()
 	if err != nil {
 		return fail(err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
 
@@ -39,9 +40,15 @@ var variants = []variant{
 	{name: "--vgdb=no", without: []string{"--vgdb", "--vgdb-prefix"}, with: []string{"--vgdb=no"}},
 	{name: "--vex-iropt-level=1", with: []string{"--vex-iropt-level=1"}},
 	{name: "--leak-check=no", with: []string{"--leak-check=no"}},
-	{name: "those of --profile deep", without: []string{"--num-callers"}, with: []string{
-		fmt.Sprintf("--num-callers=%d", 2*memcheck.DefaultNumCallers), "--expensive-definedness-checks=yes",
-		"--freelist-vol=200000000", "--redzone-size=64"}},
+	deep(),
+}
+
+// deep changes what --profile deep does.
+func deep() variant {
+	var o memcheck.Options
+	harness.ProfileDeep.Set(&o)
+	return variant{name: "those of --profile deep", without: []string{"--num-callers"},
+		with: append([]string{fmt.Sprintf("--num-callers=%d", o.NumCallers)}, o.Extra...)}
 }
 
 // usual is the name of no change.
