@@ -132,8 +132,8 @@ func SignalBeforeFree() bool {
 	return *flag == 1
 }
 
-// ThreadOutlivesClose frees what a worker writes to, and does not wait for the worker. At the end of a process the same
-// happens to every thread of C that still runs while the program cleans up.
+// ThreadOutlivesClose frees what a worker writes to, and does not wait for the worker. If C code ends the process, the same
+// happens to every thread of C that still runs: see package exit.
 func ThreadOutlivesClose() {
 	done := (*C.int)(C.calloc(1, C.sizeof_int))
 	C.worker_start(done)

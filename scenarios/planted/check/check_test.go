@@ -252,6 +252,60 @@ func checkFindings(t *testing.T, findings []*result.Finding) map[string]*result.
 	return byName
 }
 
+// TestExit: the bug that ends its process. All three tests fail for that, and the two with the bug have the finding, too.
+func TestExit(t *testing.T) {
+	need(t)
+	dir, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{tests: make(map[string]*result.Test)}
+	notes := new(strings.Builder)
+	code, err := harness.Run(t.Context(), harness.Config{
+		Patterns: []string{"./scenarios/planted/exit"}, Dir: dir, Env: append(os.Environ(), "PLANTED_EXIT=1"), Notes: notes,
+	}, r)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, notes)
+	}
+	if code != result.ExitFindings {
+		t.Errorf("exit code %d, want %d", code, result.ExitFindings)
+	}
+	got := make(map[string]string)
+	for name, test := range r.tests {
+		got[name] = fmt.Sprintf("%s, %d findings", test.Verdict, test.Findings)
+		if !strings.Contains(test.Reason, "took its process down: exit status 1") {
+			t.Errorf("%s: %s", name, test.Reason)
+		}
+	}
+	want := map[string]string{
+		"TestExitFirst": "fail, 1 findings", "TestExitSecond": "fail, 1 findings", "TestExitClean": "fail, 0 findings",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tests (-want +got):\n%s", diff)
+	}
+	text, err := os.ReadFile("../exit/exit.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, marked := strings.Cut(string(text), "// BUG CleanedUpWhileRunning\n")
+	if !marked {
+		t.Fatal("exit.go has no bug")
+	}
+	if len(r.findings) != 1 || r.findings[0].Blame == nil {
+		t.Fatalf("%d findings, want 1 with somebody to blame", len(r.findings))
+	}
+	f := r.findings[0]
+	slices.Sort(f.Tests)
+	line := 1 + strings.Count(before, "\n")
+	wanted := describe("InvalidWrite", "work", "exit.go", line, 0, []string{"TestExitFirst", "TestExitSecond"})
+	if got := describe(f.Kind, f.Blame.Function, path.Base(f.Blame.File), f.Blame.Line, f.Blocks, f.Tests); got != wanted {
+		t.Errorf("%s, want %s", got, wanted)
+	}
+	if !strings.HasSuffix(f.Hint, "(more: cgogrind explain running-thread)") {
+		t.Errorf("the hint is %q", f.Hint)
+	}
+}
+
 // describe writes a finding as one line.
 func describe(kind, function, file string, line int, blocks uint64, tests []string) string {
 	return fmt.Sprintf("%s in %s, %s:%d, blocks %d, by %q", kind, function, file, line, blocks, tests)
