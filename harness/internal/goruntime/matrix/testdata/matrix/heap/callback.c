@@ -34,3 +34,9 @@ void call_back_on_thread(int dangling) {
 	}
 	pthread_join(t, NULL);
 }
+
+int call_nested(int depth) {
+	volatile char frame[200];
+	frame[depth] = (char)calledNested(depth);
+	return frame[depth];
+}

@@ -1,0 +1,19 @@
+package heap
+
+/*
+int call_nested(int depth);
+*/
+import "C"
+
+// Nested goes through depth calls from Go to C to Go, each with large frames on both stacks.
+func Nested(depth int) byte {
+	var frame [2000]byte
+	frame[depth] = 1
+	if depth > 0 {
+		frame[depth] += byte(C.call_nested(C.int(depth - 1)))
+	}
+	return frame[depth]
+}
+
+//export calledNested
+func calledNested(depth C.int) C.int { return C.int(Nested(int(depth))) }

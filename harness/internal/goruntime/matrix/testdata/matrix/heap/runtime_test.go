@@ -1,0 +1,33 @@
+package heap
+
+import (
+	"os"
+	"runtime"
+	"testing"
+)
+
+func init() { runtime.LockOSThread() }
+
+// onMainThread is what the process's first thread does while the tests run.
+var onMainThread = make(chan func())
+
+func TestMain(m *testing.M) {
+	code := 0
+	go func() {
+		code = m.Run()
+		close(onMainThread)
+	}()
+	for f := range onMainThread {
+		f()
+	}
+	os.Exit(code)
+}
+
+// TestMainThreadClean: the stack of the first thread grows while C is called.
+func TestMainThreadClean(t *testing.T) {
+	got := make(chan byte)
+	onMainThread <- func() { got <- Nested(20) }
+	if n := <-got; n != 21 {
+		t.Errorf("%d levels, want 21", n)
+	}
+}
