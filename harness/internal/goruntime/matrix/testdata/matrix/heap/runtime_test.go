@@ -4,6 +4,8 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func init() { runtime.LockOSThread() }
@@ -30,4 +32,12 @@ func TestMainThreadClean(t *testing.T) {
 	if n := <-got; n != 21 {
 		t.Errorf("%d levels, want 21", n)
 	}
+}
+
+// TestBubbleClean: a bubble has a T of its own, with the name of the test, and a clock of its own.
+func TestBubbleClean(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
+		time.Sleep(time.Hour)
+		Nested(1)
+	})
 }
