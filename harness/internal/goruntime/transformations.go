@@ -157,8 +157,15 @@ var transformations = []transformation{
 	{
 		Name: "signal stacks",
 		Why: "valgrind goes on using an alternate signal stack that was switched off (it looks at the size only): a signal " +
-			"that comes while a thread ends is handled on memory that has a new owner.",
+			"that comes while a thread ends is handled on memory that has a new owner. And where it knows of a signal stack it " +
+			"does not see the return from there: it takes the next change of SP for that, and leaves a frame off limits.",
 		apply: func(t *tree) error {
+			if err := t.editGo("runtime/os_linux.go", func(g *goFile) {
+				g.fn("mpreinit").stmt("mp.gsignal = malg(").
+					after("if valgrindenabled { valgrindDeregisterStack(mp.gsignal.valgrindStackID) }")
+			}); err != nil {
+				return err
+			}
 			return t.editGo("runtime/proc.go", func(g *goFile) {
 				g.fn("mexit").stmt("stackfree(mp.gsignal.stack)").
 					replace("if valgrindenabled { cgogrindSignalStack(mp.gsignal.stack) } else { stackfree(mp.gsignal.stack) }")

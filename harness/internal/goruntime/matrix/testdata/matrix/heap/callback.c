@@ -1,5 +1,8 @@
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "_cgo_export.h"
 
@@ -39,4 +42,19 @@ int call_nested(int depth) {
 	volatile char frame[200];
 	frame[depth] = (char)calledNested(depth);
 	return frame[depth];
+}
+
+static __attribute__((noipa)) char large_frame(void) {
+	volatile char frame[300];
+	frame[0] = 1;
+	return frame[0];
+}
+
+// signalled handles a signal between two calls, and returns from no function in between, as it would from kill.
+int signalled(int number) {
+	long result;
+	char before = large_frame();
+	__asm__ volatile("syscall" : "=a"(result) : "0"(SYS_tgkill), "D"(getpid()), "S"(syscall(SYS_gettid)), "d"(number)
+		: "rcx", "r11", "memory");
+	return result == 0 && before == large_frame();
 }

@@ -1,9 +1,6 @@
 package heap
 
-import (
-	"runtime"
-	"testing"
-)
+import "testing"
 
 //go:noinline
 func first(bug func()) { bug() }
@@ -74,12 +71,3 @@ func TestCallbackClean(*testing.T)  { both(CallbackClean) }
 func TestThreadCallbackFirst(*testing.T)  { first(ThreadCallback) }
 func TestThreadCallbackSecond(*testing.T) { second(ThreadCallback) }
 func TestThreadCallbackClean(*testing.T)  { both(ThreadCallbackClean) }
-
-// With a block profile the runtime reads the processor's time stamps, as it does where its locks are contended.
-func TestTimeStampsClean(*testing.T) {
-	runtime.SetBlockProfileRate(1)
-	defer runtime.SetBlockProfileRate(0)
-	c := make(chan int)
-	go func() { c <- 1 }()
-	<-c
-}

@@ -3,6 +3,7 @@ package heap
 import (
 	"os"
 	"runtime"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,22 @@ func TestMainThreadClean(t *testing.T) {
 	if n := <-got; n != 21 {
 		t.Errorf("%d levels, want 21", n)
 	}
+}
+
+// TestSignalClean: a signal's handler runs on a stack of its own.
+func TestSignalClean(t *testing.T) {
+	if !Signalled(syscall.SIGURG) {
+		t.Error("no signal")
+	}
+}
+
+// TestTimeStampClean: valgrind's processor has RDTSCP; the machine's may not.
+func TestTimeStampClean(t *testing.T) {
+	runtime.SetBlockProfileRate(1) // which asks the processor for the time whenever a goroutine waits
+	defer runtime.SetBlockProfileRate(0)
+	c := make(chan bool)
+	go close(c)
+	<-c
 }
 
 // TestBubbleClean: a bubble has a T of its own, with the name of the test, and a clock of its own.

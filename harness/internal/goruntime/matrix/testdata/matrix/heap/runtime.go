@@ -2,8 +2,11 @@ package heap
 
 /*
 int call_nested(int depth);
+int signalled(int number);
 */
 import "C"
+
+import "syscall"
 
 // Nested goes through depth calls from Go to C to Go, each with large frames on both stacks.
 func Nested(depth int) byte {
@@ -17,3 +20,6 @@ func Nested(depth int) byte {
 
 //export calledNested
 func calledNested(depth C.int) C.int { return C.int(Nested(int(depth))) }
+
+// Signalled handles a signal in the midst of C code.
+func Signalled(number syscall.Signal) bool { return C.signalled(C.int(number)) != 0 }
