@@ -47,7 +47,7 @@ func (s *Session) Trace(ctx context.Context, st Strace) (Attempt, error) {
 	begin := time.Now()
 	code, err := harness.Build(ctx, cfg, func(ctx context.Context, p harness.TestBinary) error {
 		file := filepath.Join(p.Work, "strace")
-		args := append([]string{"-f", "-ttt", "-y", "-s", "160", "-o", file, "--", p.Binary}, p.Args...)
+		args := append([]string{"-f", "-ttt", "-y", "-s", "1024", "-o", file, "--", p.Binary}, p.Args...)
 		cmd := exec.CommandContext(ctx, st.Path, args...)
 		cmd.Dir, cmd.Env = p.Dir, p.Env
 		var said bytes.Buffer
@@ -159,7 +159,27 @@ var schedulers = []string{
 }
 
 // mark is what testing writes with -test.v=test2json: "\26=== RUN   TestX\n", "\26    --- PASS: TestX/sub (0.00s)\n".
-var mark = regexp.MustCompile(`^write\(1<[^>]*>, "(?:\\26)? *(=== RUN|--- PASS:|--- FAIL:|--- SKIP:) +([^ "\\]+)`)
+var mark = regexp.MustCompile(`^write\(1<[^>]*>, "(?:\\26)? *(=== RUN|--- PASS:|--- FAIL:|--- SKIP:) +((?:[^ "\\]|\\[0-7]{1,3}|\\["\\])+)`)
+
+// markOf reads a mark and the name of its test; both are empty for another call.
+func markOf(c traced) (word, test string) {
+	m := mark.FindStringSubmatch(c.text)
+	if m == nil {
+		return "", ""
+	}
+	return m[1], escape.ReplaceAllStringFunc(m[2], func(e string) string {
+		if n, err := strconv.ParseUint(e[1:], 8, 8); err == nil {
+			return string([]byte{byte(n)})
+		}
+		return e[1:]
+	})
+}
+
+// escape is how strace writes a byte that is not plain ASCII.
+var escape = regexp.MustCompile(`\\(?:[0-7]{1,3}|.)`)
+
+// longString is one of which the beginning is enough; the names of tests need more.
+var longString = regexp.MustCompile(`"((?:[^"\\]|\\.){160})(?:[^"\\]|\\.)+"(?:\.\.\.)?`)
 
 // dumpBegins is the first thing that Go writes about a crash, of some hundred pieces.
 var dumpBegins = regexp.MustCompile(`^write\(2<[^>]*>, "(SIG[A-Z]+: |fatal error: |unexpected fault address |panic: )`)
@@ -175,12 +195,12 @@ func (s *Session) writeTrace(st Strace, calls []traced) error {
 	}
 	from, to := -1, len(calls)
 	for i, c := range calls {
-		m := mark.FindStringSubmatch(c.text)
+		word, test := markOf(c)
 		switch {
-		case m == nil || name != "" && m[2] != name:
-		case m[1] == "=== RUN" && from < 0:
+		case word == "" || name != "" && test != name:
+		case word == "=== RUN" && from < 0:
 			from = i
-		case m[1] != "=== RUN" && from >= 0 && to == len(calls) && name != "": // all of a package's have no end
+		case word != "=== RUN" && from >= 0 && to == len(calls) && name != "": // all of a package's have no end
 			to = i
 		}
 	}
@@ -194,10 +214,10 @@ func (s *Session) writeTrace(st Strace, calls []traced) error {
 	start := calls[from].at
 	for i, c := range calls[from:min(to+1, len(calls))] {
 		signal := strings.HasPrefix(c.text, "--- ") && !strings.Contains(c.text, "SIGURG") && !strings.Contains(c.text, "SIGCHLD")
-		text, sign := c.text, " "
-		switch m := mark.FindStringSubmatch(c.text); {
-		case m != nil:
-			text, sign = strings.TrimSpace(m[1])+" "+m[2], "="
+		text, sign := longString.ReplaceAllString(c.text, `"$1"...`), " "
+		switch word, test := markOf(c); {
+		case word != "":
+			text, sign = word+" "+test, "="
 		case signal || strings.HasPrefix(c.text, "+++ killed"):
 			sign = "!"
 		case c.name == "" || !st.All && slices.Contains(schedulers, c.name):

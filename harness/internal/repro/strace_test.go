@@ -81,3 +81,33 @@ func TestTraceOfATest(t *testing.T) {
 		t.Error("a test that did not run has system calls")
 	}
 }
+
+func TestTraceOfATestWithAnOddName(t *testing.T) {
+	long := strings.Repeat("long_", 60)
+	calls, err := readTrace(strings.NewReader(`501 1.000000 write(1<pipe:[77]>, "\26=== RUN   Test\303\204pfel/it's_\"odd\"_\\x00\n", 40) = 40
+501 1.100000 write(5<pipe:[78]>, "` + long + `\n", 301) = 301
+501 1.200000 write(1<pipe:[77]>, "\26    --- PASS: Test\303\204pfel/it's_\"odd\"_\\x00 (0.01s)\n", 50) = 50
+501 2.000000 write(1<pipe:[77]>, "\26=== RUN   Test` + long + `\n", 320) = 320
+501 2.100000 write(1<pipe:[77]>, "\26--- PASS: Test` + long + ` (0.01s)\n", 330) = 330
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for test, want := range map[string]string{
+		`TestÄpfel/it's_"odd"_\x00`: `=   0.000000  T1   === RUN TestÄpfel/it's_"odd"_\x00
+    0.100000  T1   write(5<pipe:[78]>, "` + long[:160] + `"..., 301) = 301
+=   0.200000  T1   --- PASS: TestÄpfel/it's_"odd"_\x00
+`,
+		"Test" + long: "=   0.000000  T1   === RUN Test" + long + "\n=   0.100000  T1   --- PASS: Test" + long + "\n",
+	} {
+		var b strings.Builder
+		s := &Session{Target: Target{Test: test}}
+		if err := s.writeTrace(Strace{Stdout: &b}, calls); err != nil {
+			t.Fatal(err)
+		}
+		_, got, _ := strings.Cut(b.String(), "\n\n")
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
