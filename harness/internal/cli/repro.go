@@ -51,7 +51,8 @@ same fingerprint, or for a test without findings the same verdict.
 A fingerprint may be shortened to its first digits. Findings are looked for in the last runs of this
 module, which cgogrind test keeps in the user's cache (ten of them), or in the stream that --from names.
 For a folder of test --save, repro says first which C libraries are other builds here.
-Of a test that no stream has, any failure is what is looked for.
+Of a test that no stream has, any failure is what is looked for. What cgogrind run and exec find carries
+its command, too, but repro runs tests only.
 
 When the test alone does not show it, and others ran before it in the same process, repro looks for
 the shortest run of those that does, by leaving out ever smaller parts, and prints the command.
@@ -336,7 +337,9 @@ func (a *app) reproFailed(err error, target repro.Target) error {
 	var run *repro.RunError
 	if errors.As(err, &run) {
 		a.code = run.Code
-		if target.Stream != nil && a.code == result.ExitUsage && target.Stream.Config.Dir != "" {
+		wd, _ := os.Getwd() // without one it is another
+		if target.Stream != nil && a.code == result.ExitUsage && !errors.Is(err, repro.ErrNoStop) &&
+			!slices.Contains([]string{"", wd}, target.Stream.Config.Dir) {
 			return fmt.Errorf("%w\n%s is of a run in %s; if it is still to be had there, go there first", err, target.Title, target.Stream.Config.Dir)
 		}
 	} else {

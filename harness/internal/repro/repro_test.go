@@ -127,6 +127,12 @@ func TestFindingWithoutACommandOfOurs(t *testing.T) {
 			t.Errorf("%q: %v", line, err)
 		}
 	}
+	for _, line := range []string{"cgogrind run ./cmd/p 'a b'", "cgogrind exec -- ./p"} {
+		s.Findings[0].Repro = line
+		if _, err := Find([]*Stream{s}, printA); !errors.Is(err, ErrProgram) || !strings.HasSuffix(err.Error(), "\n  "+line) {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
 }
 
 func TestStreamsThatAreDamaged(t *testing.T) {
@@ -307,6 +313,35 @@ func TestWhatRanBefore(t *testing.T) {
 		}
 		if strings.Contains(target.Command.String(), "|") {
 			t.Errorf("the target's own command became %s", target.Command)
+		}
+	}
+}
+
+// Verdicts come when processes have ended: another one of the package may have begun before, after a crash or with
+// --split.
+func TestWhatRanBeforeInOneOfSeveralProcesses(t *testing.T) {
+	plan := func(tests ...string) result.Message {
+		return result.Message{Plan: &result.Plan{Package: "m/p", Tests: tests}}
+	}
+	ms := []result.Message{{Config: &result.Config{ProtocolVersion: result.ProtocolVersion}},
+		plan("TestA", "TestB", "TestCrash", "TestSuite", "TestZ"), plan("TestSuite", "TestZ"), plan("TestX", "TestY")}
+	for _, name := range []string{"TestX", "TestY", "TestA", "TestB", "TestB/sub", "TestCrash", "TestSuite", "pools open", "pools close", "TestZ"} {
+		ms = append(ms, result.Message{Test: &result.Test{Package: "m/p", Name: name}})
+	}
+	s, err := Read(strings.NewReader(encode(t, ms)), "run.jsonl")
+	if !errors.Is(s.Cut, result.ErrTruncated) || err != nil {
+		t.Fatal(s.Cut, err)
+	}
+	for test, want := range map[string][]candidates{
+		"TestY":       {{topLevel, []string{"TestX"}}},
+		"TestB":       {{topLevel, []string{"TestA"}}},
+		"TestB/sub":   {{subtests, nil}, {topLevel, []string{"TestA"}}},
+		"TestCrash":   {{topLevel, []string{"TestA", "TestB"}}},
+		"pools close": {{specs, []string{"pools open"}}},
+		"TestZ":       {{topLevel, []string{"TestSuite"}}},
+	} {
+		if diff := cmp.Diff(want, s.before("m/p", test), cmp.AllowUnexported(candidates{})); diff != "" {
+			t.Errorf("%s: %s", test, diff)
 		}
 	}
 }

@@ -53,7 +53,7 @@ func Open(name string) (*Stream, error) {
 // Read reads a stream. One that is cut is read as far as it goes; the error is that of one that is none.
 func Read(r io.Reader, name string) (*Stream, error) {
 	s := &Stream{Name: name}
-	current := map[string]*process{}
+	last := map[string]*process{} // by package, that of the test before
 	begun := false
 	for m, err := range result.Decode(r) {
 		if err != nil {
@@ -68,15 +68,11 @@ func Read(r io.Reader, name string) (*Stream, error) {
 			begun, s.Config = true, *m.Config
 		case m.Plan != nil:
 			p := &process{pkg: m.Plan.Package, planned: m.Plan.Tests}
-			current[p.pkg] = p
+			last[p.pkg] = p
 			s.processes = append(s.processes, p)
 		case m.Test != nil:
-			p := current[m.Test.Package]
-			if p == nil {
-				p = &process{pkg: m.Test.Package}
-				current[p.pkg] = p
-				s.processes = append(s.processes, p)
-			}
+			p := s.processOf(m.Test, last[m.Test.Package])
+			last[p.pkg] = p
 			p.tests = append(p.tests, m.Test)
 		case m.Finding != nil:
 			s.Findings = append(s.Findings, m.Finding)
@@ -85,10 +81,27 @@ func Read(r io.Reader, name string) (*Stream, error) {
 	return s, nil
 }
 
+// processOf is the process that a test ran in: the last that was to run it, since verdicts come when processes have
+// ended, and others of the package may have begun before. A Ginkgo spec, which no plan names, follows its suite's test.
+func (s *Stream) processOf(t *result.Test, last *process) *process {
+	top, _, _ := strings.Cut(t.Name, "/")
+	for _, p := range slices.Backward(s.processes) {
+		if p.pkg == t.Package && slices.Contains(p.planned, top) {
+			return p
+		}
+	}
+	if last == nil {
+		last = &process{pkg: t.Package}
+		s.processes = append(s.processes, last)
+	}
+	return last
+}
+
 // What can be wrong with a fingerprint.
 var (
 	ErrUnknown   = errors.New("no finding has this fingerprint")
 	ErrAmbiguous = errors.New("several findings have fingerprints that begin so")
+	ErrProgram   = errors.New("it is a finding of a program, and repro runs tests")
 )
 
 // MinPrefix is how many digits of a fingerprint have to be given.
@@ -184,6 +197,9 @@ func (s *Stream) target(f *result.Finding) (Target, error) {
 // command reads the command that a finding or a test carries.
 func (s *Stream) command(line string) (shell.Command, error) {
 	c, err := shell.Parse(line)
+	if err == nil && len(c.Args) > 1 && c.Args[0] == "cgogrind" && (c.Args[1] == "run" || c.Args[1] == "exec") {
+		return c, fmt.Errorf("%w: run it again with\n  %s", ErrProgram, line)
+	}
 	if err != nil || len(c.Args) < 2 || c.Args[0] != "cgogrind" || c.Args[1] != "test" {
 		return c, fmt.Errorf("%s has no command to run it again that this cgogrind understands (%q); the stream was written by %s",
 			s.Name, line, cmp.Or(s.Config.Tool, "an unknown version"))
