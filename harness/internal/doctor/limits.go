@@ -75,7 +75,7 @@ func (e *examination) core(context.Context) {
 
 // ptrace tries it: a container's seccomp filter is in no file that could be read.
 func (e *examination) ptrace(context.Context) {
-	const lacks = "gdb and strace cannot look into programs: cgogrind repro --gdb and --strace"
+	const lacks = "gdb and strace cannot start programs: cgogrind repro --native --gdb and --strace"
 	err := tryPtrace()
 	scope, readErr := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope")
 	yama := strings.TrimSpace(string(scope))

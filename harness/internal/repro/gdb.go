@@ -158,7 +158,7 @@ func (g GDB) attach(ctx context.Context, t Target, stop harness.Stop) error {
 		fmt.Fprintf(g.Stdout, "\n== %s: %s\n", stop.Error.Kind, what(stop.Error))
 		args = append(args, "-ex", "cgogrind where", "-ex", "cgogrind memory", "-ex", "monitor v.kill")
 	} else {
-		args = append(args, "-ex", "cgogrind where", "-ex", "set pagination on", "-ex", "echo "+welcome)
+		args = append(args, "-ex", "cgogrind where", "-ex", "echo "+welcome, "-ex", "set pagination on")
 	}
 	env := append(blameOf(t), "CGOGRIND_GDB_ADDRESS="+address, "CGOGRIND_GDB_MEMCHECK=1")
 	err = g.run(ctx, append(args, stop.Binary), env, "")

@@ -90,6 +90,17 @@ def address_of(text):
     return int(value), 1
 
 
+def expression_and_length(text):
+    """The address and size that the arguments EXPRESSION [LENGTH] mean."""
+    words = gdb.string_to_argv(text)
+    if not words:
+        raise gdb.GdbError("Argument required (expression to compute).")
+    address, size = address_of(words[0])
+    if len(words) > 1:
+        size = address_of("(long)(%s)" % words[1])[0]
+    return address, size
+
+
 def write_status(text):
     """Tells cgogrind how it went."""
     if STATUS:
@@ -144,10 +155,7 @@ class Bits(gdb.Command):
         super().__init__("cgogrind bits", gdb.COMMAND_DATA)
 
     def invoke(self, arg, _tty):
-        words = gdb.string_to_argv(arg)
-        address, size = address_of(words[0])
-        if len(words) > 1:
-            size = int(words[1], 0)
+        address, size = expression_and_length(arg)
         ask("get_vbits 0x%x %d" % (address, size))
 
 
@@ -158,10 +166,7 @@ class Points(gdb.Command):
         super().__init__("cgogrind points", gdb.COMMAND_DATA)
 
     def invoke(self, arg, _tty):
-        words = gdb.string_to_argv(arg)
-        address, size = address_of(words[0])
-        if len(words) > 1:
-            size = int(words[1], 0)
+        address, size = expression_and_length(arg)
         ask("who_points_at 0x%x %d" % (address, size))
 
 
@@ -292,8 +297,9 @@ class Goroutine(gdb.Command):
         super().__init__("cgogrind goroutine", gdb.COMMAND_STACK)
 
     def invoke(self, arg, _tty):
+        number, _ = address_of(arg)
         for g, status in goroutines():
-            if int(g["goid"]) == int(arg):
+            if int(g["goid"]) == number:
                 for frame in stack_of(g, status):
                     file, line = place(frame)
                     print("%s at %s:%d" % (frame.name() or "0x%x" % frame.pc(), file, line))
