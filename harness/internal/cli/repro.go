@@ -210,8 +210,14 @@ func (a *app) reproInGDB(ctx context.Context, f reproFlags, s *repro.Session, ou
 	debug := s.Debug
 	if f.native {
 		debug = s.DebugNative
-	} else if _, err := a.needs("vgdb", "--gdb"); err != nil {
-		return err
+	} else {
+		vgdb := "vgdb"
+		if cfg, err := s.Configure(s.Target.Command); err == nil && cfg.Valgrind != "" {
+			vgdb = filepath.Join(filepath.Dir(cfg.Valgrind), vgdb) // memcheck understands its own only
+		}
+		if _, err := a.needs(vgdb, "--gdb"); err != nil {
+			return err
+		}
 	}
 	attempt, err := debug(ctx, g)
 	if err == nil && attempt.Outcome != repro.Reproduced && !f.alone {
