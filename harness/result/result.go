@@ -151,7 +151,7 @@ type Stack struct {
 type Frame struct {
 	Function string `json:"function,omitempty"`
 	// Name is what people call the function, where the compiler made up another name: a call of C that is deferred is in
-	// the function that defers it.
+	// the function that defers it; a long C++ name is told without what it was instantiated with.
 	Name   string `json:"name,omitempty"`
 	File   string `json:"file,omitempty"` // the whole path, as the compiler saw it
 	Line   int    `json:"line,omitempty"`

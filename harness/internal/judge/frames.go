@@ -236,11 +236,14 @@ func isCgoClosure(f, caller valgrind.Frame) bool {
 
 // knownAs is the function that people know a frame by, "" if that is its own. cgo makes of defer C.free(p) a closure that
 // returns one that makes the call, p.Text.Text.func1.func2 when they are inlined, and runs when Text returns: on another
-// line, so that it is not left out.
+// line, so that it is not left out. Nobody knows a C++ function by the whole of its long name.
 func knownAs(stack []valgrind.Frame, i int) string {
 	f := stack[i]
 	pkg := goPackage(f.Function)
-	if pkg == "" || i == 0 || !strings.Contains(stack[i-1].Function, "._Cfunc_") {
+	if pkg == "" {
+		return result.ShortName(f.Function)
+	}
+	if i == 0 || !strings.Contains(stack[i-1].Function, "._Cfunc_") {
 		return ""
 	}
 	for _, caller := range stack[i+1:] {

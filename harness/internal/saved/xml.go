@@ -168,7 +168,9 @@ func (x *xmlReport) countsLeak(kind valgrind.Kind) bool {
 const pageSize = 4096
 
 func (x *xmlReport) frame(f valgrind.Frame) result.Frame {
-	out := result.Frame{Function: f.Function, File: f.File, Line: f.Line, Object: f.Object}
+	out := result.Frame{
+		Function: f.Function, Name: result.ShortName(f.Function), File: f.File, Line: f.Line, Object: f.Object,
+	}
 	if f.Dir != "" && f.File != "" && !filepath.IsAbs(f.File) {
 		out.File = filepath.Join(f.Dir, f.File)
 	}
