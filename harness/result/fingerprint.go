@@ -55,7 +55,8 @@ var symbolNoise = []struct {
 	{regexp.MustCompile(`\.(func|gowrap|deferwrap)[0-9]+((\.[0-9]+)*)`), ".$1"},
 	{regexp.MustCompile(`-range[0-9]+`), "-range"},
 	{regexp.MustCompile(`\.init\.[0-9]+`), ".init"},
-	// gcc: clones of a function; glibc: symbol versions
+	// gcc: clones of a function, as the linker and as demanglers name them; glibc: symbol versions
+	{regexp.MustCompile(` \[clone [^\]]*\]`), ""},
 	{regexp.MustCompile(`\.(constprop|isra|part|cold|lto_priv)(\.[0-9]+)*`), ""},
 	{regexp.MustCompile(`@@?[A-Z][A-Za-z0-9_.]*$`), ""},
 }
