@@ -333,11 +333,24 @@ func (h *Handler) text(f *result.Finding, tests []string) string {
 	if len(tests) > 0 {
 		text += fmt.Sprintf(" Hit by %s of %s.", strings.Join(tests, ", "), report.Line(f.Package))
 	}
-	return text
+	return notLink.Replace(text)
 }
 
-// primary is where the finding is shown: at the blame, or as near as is known. GitHub refuses a result without a file.
+// notLink keeps a name such as f[abi:cxx11](int) from being taken for a link: SARIF's plain text has those of Markdown.
+var notLink = strings.NewReplacer("](", "] (")
+
+// primary is where the finding is shown: at the blame, or as near as is known. GitHub refuses a result without a file, and
+// its documentation asks for a line.
 func (h *Handler) primary(f *result.Finding) location {
+	l := h.nearest(f)
+	if l.PhysicalLocation.Region == nil {
+		l.PhysicalLocation.Region = &region{StartLine: 1}
+	}
+	return l
+}
+
+// nearest is the first known of the blame, a frame with a file, and the package.
+func (h *Handler) nearest(f *result.Finding) location {
 	if f.Blame != nil {
 		if l := h.location(f.Blame); l.PhysicalLocation != nil {
 			return l

@@ -69,6 +69,8 @@ func valid(t *testing.T, doc string) *checked.Report {
 			}
 			if len(res.Locations) != 1 || res.Locations[0].PhysicalLocation == nil {
 				t.Errorf("a result of rule %s has no file, which GitHub refuses", *res.RuleID)
+			} else if r := res.Locations[0].PhysicalLocation.Region; r == nil || *r.StartLine < 1 {
+				t.Errorf("a result of rule %s has no line, which GitHub asks for", *res.RuleID)
 			}
 		}
 	}
@@ -140,6 +142,17 @@ func TestDispositions(t *testing.T) {
 	}
 	if inv := r.Runs[0].Invocations[0]; *inv.ExecutionSuccessful || *inv.ExitCode != int(result.ExitFindings) || len(inv.ToolExecutionNotifications) != 1 {
 		t.Errorf("the inconclusive test does not show: %+v", inv)
+	}
+}
+
+// In the plain text of a message, [text](place) is a link.
+func TestNoLinks(t *testing.T) {
+	f := &result.Finding{Kind: "InvalidRead", Disposition: result.New, Tests: []string{"TestX/[a](1)"},
+		Blame: &result.Frame{Function: "ns::name[abi:cxx11](int)", File: "/src/x.cc", Line: 7}}
+	r := valid(t, reporttest.Write(t, []result.Message{{Config: &result.Config{}}, {Finding: f}, {Summary: &result.Summary{New: 1}}}, format))
+	text := *r.Runs[0].Results[0].Message.Text
+	if strings.Contains(text, "](") || !strings.Contains(text, "ns::name[abi:cxx11] (int)") || !strings.Contains(text, "[a] (1)") {
+		t.Error(text)
 	}
 }
 
