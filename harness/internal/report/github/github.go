@@ -141,8 +141,8 @@ func (h *Handler) annotation(g *group) annotation {
 }
 
 func (h *Handler) test(t *result.Test) {
-	if t.Verdict == result.Pass || t.Verdict == result.Skip || t.Findings > 0 {
-		return
+	if t.Verdict == result.Pass || t.Verdict == result.Skip || t.Findings > 0 || t.Otherwise == result.Pass {
+		return // for findings only, its own or those of its subtests
 	}
 	if len(h.tests) == maxAnnotations {
 		h.moreTest++

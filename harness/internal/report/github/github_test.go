@@ -101,6 +101,26 @@ func TestMany(t *testing.T) {
 	}
 }
 
+// A test that failed for the findings of its subtests is not told of beside those.
+func TestParent(t *testing.T) {
+	var msgs []result.Message
+	for _, test := range []result.Test{
+		{Name: "TestA", Verdict: result.Fail, Otherwise: result.Pass, Reason: "TestA/x fails"},
+		{Name: "TestA/x", Verdict: result.Fail, Otherwise: result.Pass, Findings: 1},
+		{Name: "TestB", Verdict: result.Fail, Otherwise: result.Inconclusive, Reason: "TestB/x fails"},
+		{Name: "TestC", Verdict: result.Fail},
+	} {
+		msgs = append(msgs, result.Message{Test: &test})
+	}
+	var titles []string
+	for _, c := range commands(t, reporttest.Write(t, append(msgs, result.Message{Summary: &result.Summary{}}), format)) {
+		titles = append(titles, c.properties["title"])
+	}
+	if want := []string{"TestB failed", "TestC failed", "cgogrind"}; !slices.Equal(titles, want) {
+		t.Errorf("%q, want %q", titles, want)
+	}
+}
+
 // One annotation tells of all that have one cause.
 func TestCauses(t *testing.T) {
 	all := commands(t, reporttest.Write(t, reporttest.Stream(t, "causes.jsonl"), format))
