@@ -13,7 +13,7 @@ import (
 	"github.com/cgogrind/cgogrind/valgrind"
 )
 
-// TestMangledNames leaks in C++ functions of every sort, makes an entry of each leak, and has memcheck use them.
+// TestMangledNames leaks in C++ functions of every sort, and in two that Rust's compiler might have named, makes an entry of each leak, and has memcheck use them.
 func TestMangledNames(t *testing.T) {
 	for _, program := range []string{"valgrind", "g++"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -44,6 +44,10 @@ template <class T> LEAK T twice(T t) { kept = new char[15]; kept = 0; return t; 
 }}
 namespace { LEAK void hidden(int) { kept = new char[16]; kept = 0; } }
 LEAK void plain(int n) { kept = new char[n]; kept = 0; }
+LEAK void rust() __asm__("_RNvNtCs1234_7mycrate3foo3bar");
+void rust() { kept = new char[20]; kept = 0; }
+LEAK void closure() __asm__("_ZN7mycrate3baz28_$u7b$$u7b$closure$u7d$$u7d$17h0123456789abcdefE");
+void closure() { kept = new char[21]; kept = 0; }
 LEAK static void other() { kept = new char[99]; kept = 0; }
 int main() {
 	{ planted::Thing t("x"); t + 1; (void)(t < t); (void)int(t); t.constant("y"); }
@@ -51,6 +55,8 @@ int main() {
 	planted::twice<int>(1);
 	hidden(1);
 	plain(17);
+	rust();
+	closure();
 	other();
 	return 0;
 }
@@ -91,8 +97,8 @@ int main() {
 	}
 
 	all, _ := leaks()
-	if len(all) != 11 {
-		t.Fatalf("%d leaks, want 11", len(all))
+	if len(all) != 13 {
+		t.Fatalf("%d leaks, want 13", len(all))
 	}
 	var entries []suppressions.Entry
 	for size, e := range all {

@@ -195,8 +195,10 @@ func Pattern(f result.Frame) suppressions.FramePattern {
 }
 
 // mangled returns a pattern for a C++ or Rust function of which the report has the name as people write it: memcheck
-// compares the linker's name, in which every identifier comes after its length.
+// compares the linker's name, in which every identifier comes after its length. That begins with _Z, or with _R for Rust,
+// whose names have no parameters.
 // https://itanium-cxx-abi.github.io/cxx-abi/abi.html#mangling
+// https://doc.rust-lang.org/rustc/symbol-mangling/v0.html
 func mangled(function string) string {
 	if strings.HasPrefix(function, "operator new") {
 		return "_Zn*"
@@ -205,14 +207,18 @@ func mangled(function string) string {
 		return "_Zd*"
 	}
 	var out strings.Builder
-	out.WriteString("_Z*")
+	out.WriteString("_")
+	if strings.Contains(function, "(") {
+		out.WriteString("Z")
+	}
+	out.WriteString("*")
 	depth, word := 0, strings.Builder{}
 	last := ""
 	flush := func() {
 		w := word.String()
 		word.Reset()
 		switch {
-		case w == "" || w == "const" || w == "std":
+		case w == "" || w == "const" || w == "std", strings.HasPrefix(w, "{"): // a closure, which is not told by its name
 			return
 		case strings.HasPrefix(w, "~"):
 			out.WriteString("D*")
