@@ -19,7 +19,7 @@ type Printer struct {
 // the writer's to keep.
 func (p Printer) Finding(w io.Writer, f *result.Finding) {
 	line := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
-	headline := fmt.Sprintf("%s: %s", Line(f.Kind), Line(f.Message))
+	headline := fmt.Sprintf("%s: %s", Line(f.Kind), Message(f))
 	line("  %s  %s", p.Paint("1;31", headline), p.Dim(Line(f.Fingerprint)))
 	line("    test   %s", p.Tests(f))
 	if f.Count > 1 {

@@ -91,11 +91,25 @@ func Function(f *result.Frame) string {
 	return name[strings.LastIndexByte(head, '/')+1:]
 }
 
+// leakedText is how memcheck says how much one record of a leak lost, as "40 (+40) bytes in 1 blocks".
+var leakedText = regexp.MustCompile(`^[0-9,]+(?: \([^()]*\))* bytes in [0-9,]+(?: \([^()]*\))? blocks`)
+
+// Message is what memcheck says of a finding, cleaned. Of a leak with several records it says how much all of them lost.
+func Message(f *result.Finding) string {
+	text := Line(f.Message)
+	if f.Count > 1 && f.Blocks > 0 {
+		if part := leakedText.FindString(text); part != "" {
+			text = fmt.Sprintf("%d bytes in %d blocks%s", f.Bytes, f.Blocks, text[len(part):])
+		}
+	}
+	return text
+}
+
 // Headline says in a line what a finding is and where, cleaned.
 func (p Places) Headline(f *result.Finding) string {
 	text := Line(f.Kind)
-	if f.Message != "" {
-		text += ": " + Line(f.Message)
+	if message := Message(f); message != "" {
+		text += ": " + message
 	}
 	if f.Blame != nil {
 		text += " in " + Function(f.Blame)

@@ -53,6 +53,27 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// A leak says how much all of its records lost, as the baseline does.
+func TestMessage(t *testing.T) {
+	for _, c := range []struct {
+		f    result.Finding
+		want string
+	}{
+		{result.Finding{Message: "2 bytes in 1 blocks are definitely lost", Count: 1, Bytes: 2, Blocks: 1}, "2 bytes in 1 blocks are definitely lost"},
+		{result.Finding{Message: "2 bytes in 1 blocks are definitely lost", Count: 2, Bytes: 5, Blocks: 2}, "5 bytes in 2 blocks are definitely lost"},
+		{result.Finding{Message: "1,040 (+40) (16 direct, 1,024 indirect) bytes in 1 (+1) blocks are definitely lost", Count: 3, Bytes: 9, Blocks: 4},
+			"9 bytes in 4 blocks are definitely lost"},
+		{result.Finding{Message: "40 (+40) bytes in 1 (+1) blocks are possibly lost", Count: 3, Bytes: 9, Blocks: 4}, "9 bytes in 4 blocks are possibly lost"},
+		{result.Finding{Message: "Invalid read of size 4", Count: 7}, "Invalid read of size 4"},
+		{result.Finding{Message: "lost\n\x1b[1m", Count: 7, Blocks: 2}, "lost"},
+		{},
+	} {
+		if got := report.Message(&c.f); got != c.want {
+			t.Errorf("%q, %d times: %q, want %q", c.f.Message, c.f.Count, got, c.want)
+		}
+	}
+}
+
 // What the store keeps comes out as it went in, whatever is in it.
 func TestStore(t *testing.T) {
 	var s report.Store

@@ -270,7 +270,7 @@ func (h *Handler) finding(i int) dataFinding {
 	blame, labels, frames := h.findings.Stacks(i)
 	d := dataFinding{
 		Fingerprint: report.Line(f.Fingerprint), Kind: h.line(f.Kind), Package: h.line(f.Package), Tests: []int{},
-		OneOf: f.Attribution == result.OneOf, Disposition: disposition(f), Message: h.line(f.Message), Blame: blame,
+		OneOf: f.Attribution == result.OneOf, Disposition: disposition(f), Message: h.text(report.Message(f)), Blame: blame,
 		Stacks: []dataStack{}, Count: f.Count, Bytes: f.Bytes, Blocks: f.Blocks, Hint: h.text(report.Clean(f.Hint)),
 		Repro: h.line(f.Repro), Cause: report.Line(f.Cause),
 	}

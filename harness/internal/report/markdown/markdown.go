@@ -115,7 +115,7 @@ func (h *Handler) write(s *result.Summary) {
 				if i > 0 {
 					same = "↳ "
 				}
-				h.line("| %s%s: %s | %s | %s |", same, text(f.Kind), text(f.Message), where, text(tests(f)))
+				h.line("| %s%s: %s | %s | %s |", same, text(f.Kind), text(report.Message(f)), where, text(tests(f)))
 			}
 		}
 		h.line("")

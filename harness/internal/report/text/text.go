@@ -191,7 +191,7 @@ func (h *Handler) quiet(f *result.Finding) {
 	if f.Blame != nil {
 		where = " in " + h.print.Place(f.Blame)
 	}
-	h.line("\n  %s  %s: %s%s", h.print.Paint("36", report.Line(string(f.Disposition))), report.Line(f.Kind), report.Line(f.Message), where)
+	h.line("\n  %s  %s: %s%s", h.print.Paint("36", report.Line(string(f.Disposition))), report.Line(f.Kind), report.Message(f), where)
 	h.line("    test   %s", h.print.Tests(f))
 }
 
