@@ -12,8 +12,9 @@ import (
 
 // Fingerprint identifies a defect by its kind and the frames that make it what it is: usually those of the failing
 // stack from the innermost to the code under test. What changes without the defect changing has no part in it:
-// addresses, line numbers, folders, cgo's hash of the package, the numbers of closures and of compiler clones. A
-// frame's source tells two places in one function apart. It is 16 hexadecimal digits.
+// addresses, line numbers, folders, cgo's hash of the package, the numbers of closures and of compiler clones, what a
+// generic Go function was compiled for. A frame's source tells two places in one function apart. It is 16 hexadecimal
+// digits.
 func Fingerprint(kind string, stacks []Stack) string {
 	h := sha256.New()
 	writeField(h, kind)
@@ -37,9 +38,30 @@ func frameIdentity(f Frame) string {
 		}
 		return fmt.Sprintf("%s+%#x", path.Base(f.Object), f.Offset)
 	}
-	name := f.Function
+	name := withoutShapes(f.Function)
 	for _, r := range symbolNoise {
 		name = r.pattern.ReplaceAllString(name, r.with)
+	}
+	return name
+}
+
+// withoutShapes leaves out what a generic Go function was compiled for, as Go's own traces do: Map[go.shape.struct { Name
+// string }] becomes Map[...]. That depends on who calls it, and a struct's shape on its fields.
+func withoutShapes(name string) string {
+	const mark = "[go.shape."
+	at := strings.Index(name, mark)
+	if at < 0 {
+		return name
+	}
+	for i, depth := at, 0; i < len(name); i++ {
+		switch name[i] {
+		case '[':
+			depth++
+		case ']':
+			if depth--; depth == 0 {
+				return name[:at] + "[...]" + name[i+1:]
+			}
+		}
 	}
 	return name
 }

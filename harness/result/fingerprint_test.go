@@ -33,6 +33,8 @@ func TestFingerprint(t *testing.T) {
 	t.Run("range over func", sameFunction("example.com/p.TestA-range1", "example.com/p.TestA-range2"))
 	t.Run("init", sameFunction("example.com/p.init.0", "example.com/p.init.1"))
 	t.Run("gcc clone", sameFunction("dfree.constprop.0", "dfree.isra.0.part.1"))
+	t.Run("generic function", sameFunction("p.Map[go.shape.int]", "p.Map[go.shape.struct { F func([2]int) []string }]"))
+	t.Run("its closure", sameFunction("p.(*Set[go.shape.int]).Add.func1", "p.(*Set[go.shape.string]).Add.func2"))
 	t.Run("g++ clone", sameFunction("ns::Box<int>::get(int) [clone .isra.0]", "ns::Box<int>::get(int)"))
 	t.Run("symbol version", sameFunction("memcpy@@GLIBC_2.14", "memcpy@GLIBC_2.2.5"))
 
