@@ -31,6 +31,7 @@ type Baseline map[string]Entry
 // Entry is a known finding. What it says beside Reason, Added, Expires, Blocks and Bytes is there for people who
 // review the file.
 type Entry struct {
+	Comment  []string `toml:"-"` // the lines right above the block and in it that begin with #, without white space around
 	Kind     string   `toml:"kind"`
 	Function string   `toml:"function"` // that it is blamed on
 	Source   string   `toml:"source,omitempty"`
@@ -102,7 +103,42 @@ func Parse(name, text string) (Baseline, error) {
 		}
 		return nil, e
 	}
+	for fp, lines := range comments(text) {
+		if entry, ok := file.Finding[fp]; ok {
+			entry.Comment = lines
+			file.Finding[fp] = entry
+		}
+	}
 	return file.Finding, nil
+}
+
+var blockHead = regexp.MustCompile(`^\[\s*finding\s*\.\s*["']?([0-9a-f]{16})["']?\s*\]`)
+
+// comments returns the comment lines of a file's blocks, by fingerprint. What stands alone between blank lines belongs to
+// none.
+func comments(text string) map[string][]string {
+	out := make(map[string][]string)
+	var above []string
+	block := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "":
+			above, block = nil, ""
+		case line[0] == '#' && block != "":
+			out[block] = append(out[block], line)
+		case line[0] == '#':
+			above = append(above, line)
+		case line[0] == '[':
+			block = ""
+			if m := blockHead.FindStringSubmatch(line); m != nil {
+				block = m[1]
+				out[block] = append(out[block], above...)
+			}
+			above = nil
+		}
+	}
+	return out
 }
 
 // Read reads a baseline file.
@@ -118,7 +154,7 @@ func Read(name string) (Baseline, error) {
 }
 
 const preamble = `# Findings that this repository knows of and lives with for now: cgogrind test and gate do not fail for them.
-# Written by cgogrind gate --update, which keeps these:
+# Written by cgogrind gate --update, which keeps these, and the comments of a block:
 #   reason   why it is lived with: an upstream bug, a plan. Write one for each.
 #   expires  the last day on which it is, as "2006-01-02"; after it the gate fails. May be left out.
 version = 1
@@ -138,7 +174,11 @@ func (b Baseline) Format() string {
 		for i, p := range packages {
 			e.Packages[i] = strings.ToValidUTF8(p, "\uFFFD")
 		}
-		fmt.Fprintf(&out, "\n[finding.%s]\n", fp)
+		out.WriteString("\n")
+		for _, line := range e.Comment {
+			fmt.Fprintln(&out, line)
+		}
+		fmt.Fprintf(&out, "[finding.%s]\n", fp)
 		enc := toml.NewEncoder(&out)
 		enc.Indent = ""
 		if err := enc.Encode(e); err != nil {

@@ -55,6 +55,20 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// What people write beside the keys stays, above the block that it stands in.
+func TestComments(t *testing.T) {
+	text := strings.NewReplacer("[finding.fff", "# ask Ann\r\n\t# about it\n[finding.fff", "kind = \"InvalidFree\"", "  # gone in 2.0 \nkind = \"InvalidFree\"",
+		"\n\n[finding.000", "\n\n# of no block\n\n[ finding . \"000", "b0]", "b0\" ]").Replace(twoText)
+	b, err := Parse("b", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.NewReplacer("[finding.fff", "# ask Ann\n# about it\n[finding.fff", "[finding.000", "# gone in 2.0\n[finding.000").Replace(twoText)
+	if diff := cmp.Diff(want, b.Format()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	block := func(head, rest string) string { return "version = 1\n[finding." + head + "]\n" + rest }
 	const fp = "00000000000000b0"

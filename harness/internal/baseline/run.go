@@ -241,7 +241,7 @@ func (r *Run) Update(p *Policy, c Comparison, today Date, reason string) Baselin
 		e, again := out[f.Fingerprint]
 		if !again {
 			old := p.Known[f.Fingerprint]
-			e = Entry{Kind: f.Kind, Test: f.Test, Reason: old.Reason, Added: old.Added, Expires: old.Expires}
+			e = Entry{Comment: old.Comment, Kind: f.Kind, Test: f.Test, Reason: old.Reason, Added: old.Added, Expires: old.Expires}
 			if e.Added == "" {
 				e.Added, e.Reason = today, reason
 			}

@@ -195,7 +195,7 @@ func TestJudgeSuites(t *testing.T) {
 func TestUpdate(t *testing.T) {
 	policy := Policy{Known: Baseline{
 		leak: {Kind: "Leak_DefinitelyLost", Packages: []string{"example.com/gone", pkg}, Test: "TestOld",
-			Reason: "because", Added: "2026-01-01", Expires: "2027-01-01", Bytes: 400, Blocks: 20},
+			Comment: []string{"# ask Ann"}, Reason: "because", Added: "2026-01-01", Expires: "2027-01-01", Bytes: 400, Blocks: 20},
 		"00000000000000c0": {Kind: "K", Packages: []string{pkg}, Test: "TestFree"},
 		"00000000000000c1": {Kind: "K", Packages: []string{pkg}, Test: "TestOther", Reason: "not run"},
 	}}
@@ -210,7 +210,8 @@ func TestUpdate(t *testing.T) {
 		free: {Kind: "InvalidFree", Function: "inInvalidFree", Source: "f();", Packages: []string{pkg}, Test: "TestFree",
 			Reason: "go-ceph#1", Added: "2026-02-02"},
 		leak: {Kind: "Leak_DefinitelyLost", Function: "inLeak_DefinitelyLost", Source: "f();",
-			Packages: []string{"example.com/gone", pkg}, Test: "TestGroup/leak", Reason: "because", Added: "2026-01-01", Expires: "2027-01-01", Bytes: 40, Blocks: 2},
+			Packages: []string{"example.com/gone", pkg}, Test: "TestGroup/leak",
+			Comment: []string{"# ask Ann"}, Reason: "because", Added: "2026-01-01", Expires: "2027-01-01", Bytes: 40, Blocks: 2},
 		"00000000000000c1": policy.Known["00000000000000c1"],
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -92,8 +92,8 @@ all its shards, and compares its findings with a baseline:
   not run  the baseline has it, and its test did not run: nothing is known
 
 Dispositions and verdicts are decided anew, whatever the run was compared with. With --update the
-baseline is brought up to date: its reasons and dates are kept. Findings keep their fingerprints
-when lines shift, when other functions change, and on other machines.
+baseline is brought up to date: its reasons, dates and comments are kept. Findings keep their
+fingerprints when lines shift, when other functions change, and on other machines.
 
 Exit codes:
   0  nothing new
