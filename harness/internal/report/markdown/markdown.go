@@ -21,7 +21,9 @@ import (
 const (
 	maxDetails = 50        // findings, and tests, that are listed
 	maxBytes   = 800 << 10 // after which no more is told in full
+	maxTable   = 400 << 10 // after which no more is in the table
 	maxText    = 8 << 10   // of one finding's stacks or one test's output
+	maxLine    = 2 << 10   // of what is on one line: a C++ name can be longer than anybody reads
 )
 
 // Handler writes Markdown.
@@ -106,8 +108,14 @@ func (h *Handler) write(s *result.Summary) {
 	if len(h.findings) > 0 {
 		h.line("### New findings\n")
 		h.line("| | where | tests |\n|---|---|---|")
-		for _, g := range h.findings {
+		listed := 0 // groups that have a row
+		for n, g := range h.findings {
 			for i, f := range g.findings {
+				if h.page.Len() > maxTable {
+					h.more++
+					continue
+				}
+				listed = n + 1
 				where, same := "", ""
 				if f.Blame != nil {
 					where = code(h.print.Location(f.Blame)) + " " + code(report.Function(f.Blame))
@@ -122,7 +130,7 @@ func (h *Handler) write(s *result.Summary) {
 		if len(h.findings) < h.listed {
 			h.line("↳ has the cause of the one above it.\n")
 		}
-		for _, g := range h.findings {
+		for _, g := range h.findings[:listed] {
 			h.finding(g)
 		}
 		if h.more > 0 {
@@ -231,7 +239,10 @@ const special = "\\`*_{}[]<>#|~&@:\"'$!"
 // text writes s so that it means itself within a line.
 func text(s string) string {
 	var b strings.Builder
-	for _, r := range report.Line(s) {
+	if s = report.Line(s); len(s) > maxLine {
+		s = strings.ToValidUTF8(s[:maxLine], "") + "…"
+	}
+	for _, r := range s {
 		if strings.ContainsRune(special, r) {
 			fmt.Fprintf(&b, "&#%d;", r)
 		} else {

@@ -97,3 +97,22 @@ func TestMany(t *testing.T) {
 		}
 	}
 }
+
+// Names can be longer than what there is room for.
+func TestLongNames(t *testing.T) {
+	var msgs []result.Message
+	long := strings.Repeat("std::", 20_000)
+	for i := range 60 {
+		f := &result.Finding{Fingerprint: fmt.Sprint(i), Kind: "InvalidRead", Disposition: result.New, Message: long, Hint: long, Tests: []string{long},
+			Blame: &result.Frame{Function: long, File: "/" + long, Line: 1}}
+		if i%2 == 1 {
+			f.Cause = "0"
+		}
+		msgs = append(msgs, result.Message{Finding: f}, result.Message{Test: &result.Test{Name: long, Verdict: result.Fail, Reason: long, Output: long}})
+	}
+	page := reporttest.Write(t, append(msgs, result.Message{Summary: &result.Summary{New: 60, Failed: 60}}), format)
+	rows := strings.Count(page, "| InvalidRead: ") + strings.Count(page, "| ↳ InvalidRead: ")
+	if len(page) > 1<<20 || rows < 5 || !strings.Contains(page, fmt.Sprintf("… and %d more.", 60-rows)) {
+		t.Errorf("%d bytes, %d rows", len(page), rows)
+	}
+}
