@@ -43,10 +43,8 @@ func Lint(entries []Entry, now time.Time) []Problem {
 				complain("frame %q has no pattern", f)
 			}
 		}
-		body := e
-		body.Name = ""
 		other, seen := first[e.Name]
-		twin, twice := same[body.ID()]
+		twin, twice := same[e.matchID()]
 		switch {
 		case twice:
 			complain("it matches the same as the entry %s at %s:%d: leave one out", twin.Name, twin.File, twin.Line)
@@ -60,7 +58,7 @@ func Lint(entries []Entry, now time.Time) []Problem {
 			first[e.Name] = e
 		}
 		if !twice {
-			same[body.ID()] = e
+			same[e.matchID()] = e
 		}
 		if day, err := e.Expires(); err != nil {
 			complain("%v", err)

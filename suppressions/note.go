@@ -17,6 +17,15 @@ func (e Entry) ID() string {
 	return hex.EncodeToString(sum[:])[:16]
 }
 
+// MatchesSame says whether two entries match the same errors, whatever they are called.
+func (e Entry) MatchesSame(other Entry) bool { return e.matchID() == other.matchID() }
+
+// matchID is ID without the name.
+func (e Entry) matchID() string {
+	e.Name = ""
+	return e.ID()
+}
+
 // Note returns what the comment says under a label: for "why" the text after "# why:", and the lines after it up to the
 // next label. It is empty if there is none.
 func (e Entry) Note(label string) string {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,8 +105,8 @@ func (a *app) suppress(ctx context.Context, f suppressFlags, fingerprint string)
 // comment says what the policy of package suppressions wants to be said.
 func comment(f suppressFlags, finding *result.Finding, c *result.Config) []string {
 	where := ""
-	if finding.Blame != nil && finding.Blame.Function != "" {
-		where = " in " + finding.Blame.Function
+	if b := finding.Blame; b != nil && b.Function != "" {
+		where = " in " + cmp.Or(b.Name, b.Function)
 	}
 	versions := fmt.Sprintf("seen with valgrind %s, %s", c.Valgrind, c.Go)
 	var out []string
@@ -204,6 +205,9 @@ func (a *app) addEntry(file string, entry suppressions.Entry) error {
 		for _, e := range entries {
 			if e.Note("finding") == entry.Note("finding") {
 				return usagef("%s:%d: %s is there already, for the same finding", file, e.Line, e.Name)
+			}
+			if e.MatchesSame(entry) {
+				return usagef("%s:%d: %s is there already, and matches the same: it hides this finding, too", file, e.Line, e.Name)
 			}
 		}
 	}

@@ -160,6 +160,7 @@ var noise = []struct {
 	{regexp.MustCompile(`\b(_cgo|_cgoexp)_[0-9a-f]{12}_`), "${1}_*_"},
 	{regexp.MustCompile(`\.(func|gowrap|deferwrap)[0-9]+(\.[0-9]+)*`), ".$1*"},
 	{regexp.MustCompile(`-range[0-9]+`), "-range*"},
+	{regexp.MustCompile(`\[go\.shape\..*\]`), "[go.shape.*]"},
 	{regexp.MustCompile(`\.init\.[0-9]+`), ".init*"},
 	{regexp.MustCompile(`\.(constprop|isra|part|cold|lto_priv)(\.[0-9]+)*$`), "*"},
 	{regexp.MustCompile(`@@?[A-Z][A-Za-z0-9_.]*$`), "*"},
@@ -218,7 +219,11 @@ func mangled(function string) string {
 		w := word.String()
 		word.Reset()
 		switch {
-		case w == "" || w == "const" || w == "std", strings.HasPrefix(w, "{"): // a closure, which is not told by its name
+		case w == "" || w == "const" || w == "std":
+			return
+		case strings.HasPrefix(w, "{{"): // as _Z names tell it; {closure#0} of _R names is a number there
+			out.WriteString(strings.Trim(w, "{}") + "*")
+		case strings.HasPrefix(w, "{"):
 			return
 		case strings.HasPrefix(w, "~"):
 			out.WriteString("D*")
