@@ -2,8 +2,9 @@
 // blamed, for those that have one cause only one, and for each test that failed on its own or is inconclusive. The format and its escapes are documented at
 // https://docs.github.com/actions/reference/workflow-commands-for-github-actions.
 //
-// Input is the run's messages. GitHub shows at most ten annotations of each level for a step, so that only a few are written
-// and the rest is counted; the whole is in the other formats.
+// Input is the run's messages. GitHub shows at most ten annotations of each level for a step, and 4,096 characters of each
+// (ExecutionContext.cs of actions/runner), so that only a few are written, the longest without their middles, and the rest is
+// counted; the whole is in the other formats.
 package github
 
 import (
@@ -17,8 +18,10 @@ import (
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
-// maxAnnotations of each level are written: those that GitHub shows.
-const maxAnnotations = 10
+const (
+	maxAnnotations = 10   // of each level
+	maxText        = 4096 // characters of one; as bytes, which are more
+)
 
 // Handler writes annotations.
 type Handler struct {
@@ -117,9 +120,9 @@ func (h *Handler) finding(f *result.Finding) {
 
 // annotation is that of a group, where its first finding is blamed.
 func (h *Handler) annotation(g *group) annotation {
-	var text strings.Builder
+	var text, others strings.Builder
 	h.print.Finding(&text, g.first)
-	h.print.Others(&text, g.others)
+	h.print.Others(&others, g.others)
 	a := annotation{level: "error", title: h.print.Headline(g.first)}
 	switch n := len(g.others) + g.more; {
 	case n == 1:
@@ -128,9 +131,9 @@ func (h *Handler) annotation(g *group) annotation {
 		a.title += fmt.Sprintf(", and %d more findings with this cause", n)
 	}
 	if g.more > 0 {
-		fmt.Fprintf(&text, "      and %d more\n", g.more)
+		fmt.Fprintf(&others, "      and %d more\n", g.more)
 	}
-	a.text = text.String()
+	a.text = fit(text.String(), others.String())
 	if g.leaks {
 		a.level = "warning"
 	}
@@ -152,12 +155,32 @@ func (h *Handler) test(t *result.Test) {
 	if t.Repro != "" {
 		text += "\nagain: " + report.Line(t.Repro)
 	}
+	text = report.Line(t.Package) + "\n" + text + "\n"
+	output := ""
 	if t.Output != "" {
-		text += "\n\n" + report.Clean(t.Output)
+		output = "\n" + report.Clean(t.Output)
 	}
 	h.tests = append(h.tests, annotation{
-		level: "error", title: fmt.Sprintf("%s %s", report.Line(t.Name), verdict(t.Verdict)), text: report.Line(t.Package) + "\n" + text,
+		level: "error", title: fmt.Sprintf("%s %s", report.Line(t.Name), verdict(t.Verdict)), text: fit(text, output),
 	})
+}
+
+// fit joins two texts of whole lines. Where they are too long, it leaves out the last lines of the first one, but not of its
+// half, and then the first lines of the second: of a test's output the end tells most.
+func fit(first, second string) string {
+	const mark = "  …\n"
+	if len(first)+len(second) <= maxText {
+		return first + second
+	}
+	if room := max(maxText/2, maxText-len(second)) - len(mark); len(first) > room {
+		first = strings.ToValidUTF8(first[:room], "")
+		first = first[:strings.LastIndexByte(first, '\n')+1] + mark
+	}
+	if room := maxText - len(first) - len(mark); len(second) > room {
+		second = strings.ToValidUTF8(second[len(second)-room:], "")
+		second = mark + second[strings.IndexByte(second, '\n')+1:]
+	}
+	return first + second
 }
 
 func verdict(v result.Verdict) string {

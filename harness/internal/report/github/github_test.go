@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/cgogrind/cgogrind/harness/internal/report/github"
 	"github.com/cgogrind/cgogrind/harness/internal/report/reporttest"
@@ -153,5 +154,35 @@ func TestCauses(t *testing.T) {
 	}
 	if !strings.HasSuffix(all[0].properties["title"], "and 15 more findings with this cause") || !strings.HasSuffix(all[0].data, "and 5 more") {
 		t.Errorf("%v", all[0])
+	}
+}
+
+// The runner cuts off what is longer than 4,096 characters: the findings with this cause, and the end of a test's output.
+func TestLongTexts(t *testing.T) {
+	var stack []result.Frame
+	for i := range 120 {
+		stack = append(stack, result.Frame{Function: fmt.Sprint("function", i), File: "/src/p.c", Line: i + 1})
+	}
+	finding := func(fingerprint, cause string) result.Message {
+		return result.Message{Finding: &result.Finding{Fingerprint: fingerprint, Cause: cause, Kind: "InvalidFree", Disposition: result.New,
+			Stacks: []result.Stack{{Frames: stack}}}}
+	}
+	test := func(output string) result.Message {
+		return result.Message{Test: &result.Test{Name: "TestA", Verdict: result.Fail, Reason: "it failed", Output: output}}
+	}
+	all := commands(t, reporttest.Write(t, []result.Message{
+		finding("first", ""), finding("second", "first"), test(strings.Repeat("line\n", 2000) + "the end\n"), test(strings.Repeat("é", 9000)),
+		{Summary: &result.Summary{New: 2}},
+	}, format))
+	for i, want := range [][]string{{"function0 ", "\n  …\n", "1 more finding with this cause", "second"},
+		{"it failed", "\n  …\nline\n", "\nthe end"}, {"it failed", "\n  …\n"}} {
+		if n := len(all[i].data); !utf8.ValidString(all[i].data) || n > 4096 || n < 2000 && i < 2 {
+			t.Errorf("%d bytes", n)
+		}
+		for _, w := range want {
+			if !strings.Contains(all[i].data, w) {
+				t.Errorf("%q is not in %s", w, all[i].data)
+			}
+		}
 	}
 }
