@@ -67,6 +67,18 @@ func TestTestEnv(t *testing.T) {
 	}
 }
 
+// A shard whose job failed and was run again goes with the others, but not with those of another run.
+func TestRunKey(t *testing.T) {
+	key := func(env ...string) string { return (&run{cfg: Config{Env: env}}).runKey() }
+	first := key("GITHUB_RUN_ID=7", "GITHUB_RUN_ATTEMPT=1")
+	if again := key("GITHUB_RUN_ID=7", "GITHUB_RUN_ATTEMPT=2"); again != first {
+		t.Errorf("a job that was run again has the key %s, the others have %s", again, first)
+	}
+	if other := key("GITHUB_RUN_ID=8", "GITHUB_RUN_ATTEMPT=1"); other == first {
+		t.Error("two runs have one key")
+	}
+}
+
 func TestWorkDir(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	fill := func(w *workDir) string {

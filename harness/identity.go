@@ -10,11 +10,11 @@ import (
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
 )
 
-// runVariables are those in which CI systems say which run a job belongs to; a run that is started again has another
-// value in one of them.
+// runVariables are those in which CI systems say which run a job belongs to. A job of it that is run again, alone, has the
+// same values, and the same code: GITHUB_RUN_ATTEMPT is left out, for the other shards would have another one then.
 var runVariables = []string{
 	"CGOGRIND_RUN", // set by hand
-	"GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "CI_PIPELINE_ID", "BUILDKITE_BUILD_ID", "CIRCLE_WORKFLOW_ID", "BUILD_TAG",
+	"GITHUB_RUN_ID", "CI_PIPELINE_ID", "BUILDKITE_BUILD_ID", "CIRCLE_WORKFLOW_ID", "BUILD_TAG",
 }
 
 // runKey is what the shards of one run have in common: see result.Config.
