@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cgogrind/cgogrind/harness/internal/allocator"
 	"github.com/cgogrind/cgogrind/harness/internal/build"
@@ -215,42 +214,6 @@ func stockError(path string, info *buildinfo.BuildInfo, hasSymbols, isTest bool)
 		build = shell.Command{Args: []string{"cgogrind", "test", "-c", "-o", path, of}}
 	}
 	return fmt.Errorf("%s: %s; build it with\n  %s\nor run it as it is with --runtime=stock", path, why, build)
-}
-
-// takeTestArgs takes the flags of a Go test binary that the engine sets itself.
-func (r *run) takeTestArgs(args []string) {
-	for _, flag := range []struct {
-		name string
-		set  func(string)
-	}{
-		{"test.run", func(v string) { r.cfg.Run = v }},
-		{"test.skip", func(v string) { r.cfg.Skip = v }},
-		{"test.timeout", func(v string) {
-			if d, err := time.ParseDuration(v); err == nil {
-				r.cfg.Timeout = d
-			}
-			if r.cfg.Timeout == 0 {
-				r.cfg.Timeout = -1
-			}
-		}},
-	} {
-		for i, a := range args {
-			name, value, hasValue := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(a, "-"), "-"), "=")
-			switch {
-			case name != flag.name || !strings.HasPrefix(a, "-"):
-			case hasValue:
-				flag.set(value)
-			case i+1 < len(args):
-				flag.set(args[i+1])
-			}
-		}
-		args = withoutFlags(args, flag.name)
-	}
-	args = slices.DeleteFunc(slices.Clone(args), func(a string) bool {
-		name, _, _ := strings.Cut(strings.TrimPrefix(a, "-"), "=")
-		return name == "-test.v" || name == "test.v" // the engine sets it, to read the output
-	})
-	r.cfg.TestFlags = withSeed(append(r.cfg.TestFlags, args...))
 }
 
 // relocate makes a test binary run where it is when the folder of its package is on another machine.

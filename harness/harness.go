@@ -164,7 +164,6 @@ func newRun(cfg Config, h result.Handler) (*run, error) {
 	if cfg.Runtime == "" {
 		cfg.Runtime = result.Instrumented
 	}
-	cfg.TestFlags = withSeed(cfg.TestFlags)
 	if cfg.Dir == "" {
 		wd, err := os.Getwd()
 		if err != nil {
@@ -172,7 +171,11 @@ func newRun(cfg Config, h result.Handler) (*run, error) {
 		}
 		cfg.Dir = wd
 	}
-	return &run{cfg: cfg, handler: h, start: time.Now()}, nil
+	args := cfg.TestFlags
+	cfg.TestFlags = nil
+	r := &run{cfg: cfg, handler: h, start: time.Now()}
+	r.takeTestArgs(args)
+	return r, nil
 }
 
 // end removes the temporary folder. It takes and returns how the run went.

@@ -52,6 +52,25 @@ func TestAloneArgs(t *testing.T) {
 	}
 }
 
+// A flag behind -- that the engine sets itself does not undo the engine's: a process that goes on after a crash would run
+// the same tests again, and so on.
+func TestFlagsOfTheEngine(t *testing.T) {
+	r, err := newRun(Config{Run: "A", Timeout: time.Hour, TestFlags: []string{"-test.short", "-test.run", "B", "--test.skip=X", "-test.v",
+		"-test.timeout=30s", "-test.failfast", "-x", "test.skip"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := r.testArgs(build.Package{}, done{tests: []string{"TestA"}})
+	want := []string{"-test.v=test2json", "-test.paniconexit0", "-test.failfast", "-test.timeout=6m0s", "-test.run=B",
+		"-test.skip=X|^(TestA)$", "-test.short", "-x", "test.skip"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if !r.cfg.FailFast {
+		t.Error("the judge is not told of -test.failfast")
+	}
+}
+
 func TestTestEnv(t *testing.T) {
 	r := &run{
 		cfg:   Config{Env: []string{"HOME=/h", "PWD=/old", "GODEBUG=madvdontneed=1", "CGOGRIND_TOKEN=forged"}, GCStress: 7},

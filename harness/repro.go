@@ -31,6 +31,50 @@ func withSeed(flags []string) []string {
 	return flags
 }
 
+// takeTestArgs adds flags of the test binaries and takes those among them that the engine sets itself: the binary obeys
+// the last one of a name, and a process that is to go on after a crash would begin anew.
+func (r *run) takeTestArgs(args []string) {
+	for _, flag := range []struct {
+		name string
+		set  func(string)
+	}{
+		{"test.run", func(v string) { r.cfg.Run = v }},
+		{"test.skip", func(v string) { r.cfg.Skip = v }},
+		{"test.timeout", func(v string) {
+			if d, err := time.ParseDuration(v); err == nil {
+				r.cfg.Timeout = d
+			}
+			if r.cfg.Timeout == 0 {
+				r.cfg.Timeout = -1
+			}
+		}},
+	} {
+		for i, a := range args {
+			name, value, hasValue := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(a, "-"), "-"), "=")
+			switch {
+			case name != flag.name || !strings.HasPrefix(a, "-"):
+			case hasValue:
+				flag.set(value)
+			case i+1 < len(args):
+				flag.set(args[i+1])
+			}
+		}
+		args = withoutFlags(args, flag.name)
+	}
+	args = slices.DeleteFunc(slices.Clone(args), func(a string) bool {
+		switch strings.TrimPrefix(strings.TrimPrefix(a, "-"), "-") {
+		case a:
+			return false
+		case "test.failfast", "test.failfast=true":
+			r.cfg.FailFast = true
+			return true
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(a, "-"), "=")
+		return name == "-test.v" || name == "test.v" // the engine sets it, to read the output
+	})
+	r.cfg.TestFlags = withSeed(append(r.cfg.TestFlags, args...))
+}
+
 // testFlags are the further flags of a package's test binary. Ginkgo, which runs containers in a random order, gets a
 // seed, so that the processes of a run have the same order and the run can be repeated.
 func (r *run) testFlags(p build.Package) []string {
