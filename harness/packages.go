@@ -73,6 +73,7 @@ type packageRun struct {
 	judge   *judge.Judge
 	began   time.Time
 	reports int // numbers the files of the processes
+	idle    int // parts without a test: what they were to run is not known
 
 	// live hands verdicts on at once; otherwise they wait for the package's end, so that packages stay together.
 	live bool
@@ -116,6 +117,13 @@ func (p *packageRun) do(ctx context.Context, named []judge.Named) error {
 		all.Go(func() { errs[i] = p.runPart(ctx, part) })
 	}
 	all.Wait()
+	if 0 < p.idle && p.idle < len(parts) {
+		p.take(result.Message{Test: &result.Test{
+			Package: p.pkg.ImportPath, Name: result.Setup, Verdict: result.Inconclusive,
+			Reason: fmt.Sprintf("TestMain ended %d of the %d processes that share the package's tests without M.Run: their "+
+				"part did not run", p.idle, len(parts)),
+		}})
+	}
 	switch err := errors.Join(errs...); {
 	case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
 		p.take(result.Message{Test: &result.Test{
@@ -174,10 +182,15 @@ func (p *packageRun) parts(ctx context.Context) ([]selection, error) {
 // runPart runs a part of the package's tests, in further processes those that a process took down with it.
 func (p *packageRun) runPart(ctx context.Context, part selection) error {
 	var begun done
+	var remaining []string
+	if part.only != "" {
+		remaining = []string{part.only}
+	}
 	var unconfirmed judge.Selection
 	for goOn := true; goOn; {
+		owed := remaining
 		proc, o, err := p.runProcess(ctx, process{
-			newJudge: p.judge.Process, part: part, args: p.testArgs(p.pkg, begun),
+			newJudge: p.judge.Process, owed: owed, part: part, args: p.testArgs(p.pkg, begun),
 		})
 		if err != nil {
 			return err
@@ -186,7 +199,10 @@ func (p *packageRun) runPart(ctx context.Context, part selection) error {
 			return err
 		}
 		p.judging.Lock()
-		remaining := proc.Finish(o)
+		remaining = proc.Finish(o)
+		if proc.IsIdle() && len(owed) == 0 {
+			p.idle++
+		}
 		unconfirmed.Add(proc.Unconfirmed())
 		goOn = len(remaining) > 0
 		if goOn && (ctx.Err() != nil || !proc.Began() || o.Complaint != "" || p.isOver()) {
@@ -237,14 +253,18 @@ func (p *packageRun) confirm(ctx context.Context, u judge.Selection) error {
 	p.note("%s: running %d that passed once more, as their process did not end in order", p.pkg.ImportPath,
 		max(len(u.Tests), len(u.Specs)))
 	proc, o, err := p.runProcess(ctx, process{
-		newJudge: p.judge.Confirm, args: p.selectionArgs(p.pkg, u),
+		newJudge: p.judge.Confirm, owed: u.Tests, args: p.selectionArgs(p.pkg, u),
 	})
 	if err != nil {
 		return err
 	}
 	p.judging.Lock()
 	defer p.judging.Unlock()
-	if remaining := proc.Finish(o); len(remaining) > 0 {
+	remaining := proc.Finish(o)
+	if !proc.Began() { // no specs, either
+		remaining = slices.Compact(slices.Sorted(slices.Values(slices.Concat(remaining, u.Names))))
+	}
+	if len(remaining) > 0 {
 		p.judge.Lost(remaining, "it passed in a process that did not end in order, and the process that was to run it once "+
 			"more ended before it could")
 	}

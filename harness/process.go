@@ -67,6 +67,7 @@ func (p *packageRun) runNatively(ctx context.Context, a *judge.Alone) (bool, err
 // process is one process to run under memcheck.
 type process struct {
 	newJudge func(command []string) *judge.Process
+	owed     []string // tests that it is known to run
 	part     selection
 	args     []string
 }
@@ -98,6 +99,7 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 	}
 	command := slices.Concat([]string{p.valgrind.Path}, optArgs, []string{p.pkg.Binary}, c.args)
 	proc := c.newJudge(command)
+	proc.Owe(c.owed)
 	if p.cfg.Verbose {
 		proc.Output().Line = func(line string) {
 			p.emit(result.Message{Progress: &result.Progress{Package: p.pkg.ImportPath, Text: line}})

@@ -1229,8 +1229,55 @@ func TestProcessGoesDown(t *testing.T) {
 		judge(t, r.finish(), whole).check(t, result.ExitFail, verdicts{"TestA": result.Fail})
 	})
 	t.Run("without M.Run", func(t *testing.T) {
-		judge(t, newReport().finish(), whole).check(t, result.ExitInconclusive, verdicts{})
+		r := newReport()
+		r.mark("leaks ready") // os.Exit was called
+		judge(t, r.finish(), whole).check(t, result.ExitInconclusive, verdicts{})
 	})
+	t.Run("exit status 0 before M.Run, from C", func(t *testing.T) {
+		j := judge(t, newReport().finish(), whole)
+		j.check(t, result.ExitInconclusive, verdicts{"[setup]": result.Inconclusive})
+		j.reason(t, "[setup]", "before its tests", "exit status 0")
+	})
+}
+
+// TestOwedTests: what a process is known to run before it says so is not lost when it never does.
+func TestOwedTests(t *testing.T) {
+	var tests []*result.Test
+	j := New(testConfig(t), func(m result.Message) {
+		if m.Test != nil {
+			tests = append(tests, m.Test)
+		}
+	})
+	feed := func(r *report, owed ...string) []string {
+		p := j.Process([]string{"valgrind", binary})
+		p.Owe(owed)
+		for _, ev := range r.events {
+			p.Event(ev, nil)
+		}
+		return p.Finish(whole)
+	}
+	idle := newReport()
+	idle.mark("leaks ready")
+	if got := feed(idle.finish(), "TestA", "TestB"); !slices.Equal(got, []string{"TestA", "TestB"}) {
+		t.Errorf("without M.Run, %q are left", got)
+	}
+	cut := newReport().plan("TestA", "TestB")
+	cut.begin("TestA")
+	if got := feed(cut.finish(), "TestA", "TestB"); !slices.Equal(got, []string{"TestB"}) {
+		t.Errorf("after the first test, %q are left", got)
+	}
+	// The other one is gone from what M.Run ran.
+	run := newReport().plan("TestA")
+	run.begin("TestA")
+	run.end("TestA", "pass")
+	run.done(0)
+	tests = nil
+	if got := feed(run.finish(), "TestA", "TestB"); len(got) != 0 {
+		t.Errorf("after M.Run, %q are left", got)
+	}
+	if len(tests) != 2 || tests[1].Name != "TestB" || tests[1].Verdict != result.Inconclusive {
+		t.Errorf("verdicts %+v", tests)
+	}
 }
 
 func TestBlame(t *testing.T) {

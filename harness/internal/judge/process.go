@@ -21,8 +21,9 @@ type Process struct {
 	started  bool // the test binary's runtime is up
 	layout   markLayout
 	plan     []string
-	planned  bool // the plan is whole
-	done     bool // M.Run returned
+	owed     map[string]bool // tests of the plan that were known before it
+	planned  bool            // the plan is whole
+	done     bool            // M.Run returned
 	tests    []*test
 	byID     map[uint64]*test
 	specs    []suite
@@ -136,6 +137,14 @@ func (j *Judge) Process(command []string) *Process {
 	}
 }
 
+// Owe names the tests that the process is to run, where that is known before it says so: it may end before.
+func (p *Process) Owe(tests []string) {
+	p.plan, p.owed = slices.Clone(tests), make(map[string]bool)
+	for _, name := range tests {
+		p.owed[name] = true
+	}
+}
+
 // Output takes what the test binary prints, standard error included, with -test.v=test2json.
 func (p *Process) Output() *Output { return p.output }
 
@@ -200,7 +209,9 @@ func (p *Process) message(text string) {
 	case markLayout:
 		p.layout = m
 	case markPlan:
-		p.plan = append(p.plan, m.name)
+		if !p.owed[m.name] {
+			p.plan = append(p.plan, m.name)
+		}
 	case markPlanned:
 		p.planned = true
 		if p.alone != nil {

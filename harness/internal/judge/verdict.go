@@ -151,6 +151,9 @@ func (p *Process) BegunSpecs() string {
 	return "^(" + strings.Join(parts, "|") + ")$"
 }
 
+// IsIdle says whether the process ended without M.Run.
+func (p *Process) IsIdle() bool { return p.started && !p.planned && !p.done }
+
 // Began says whether a test began in this process.
 func (p *Process) Began() bool { return len(p.tests) > 0 }
 
@@ -524,6 +527,8 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 		add(p.outside(), result.Inconclusive, o.Stopped)
 	case o.ExitCode != 0 && !p.planned:
 		add(result.Setup, result.Fail, "the test binary ended before its tests: "+p.ending(o))
+	case p.IsIdle() && !p.isOrderly(problem) && p.layout.callCount > 0:
+		add(result.Setup, result.Inconclusive, "the process ended before its tests, and not by os.Exit: "+p.ending(o))
 	case !p.planned:
 		p.judge.progress("no tests ran: TestMain ended the process without M.Run")
 	case o.ExitCode != 0 && !p.done:
