@@ -205,7 +205,7 @@ func (p *packageRun) runPart(ctx context.Context, part selection) error {
 		}
 		unconfirmed.Add(proc.Unconfirmed())
 		goOn = len(remaining) > 0
-		if goOn && (ctx.Err() != nil || !proc.Began() || o.Complaint != "" || p.isOver()) {
+		if goOn && (ctx.Err() != nil || !proc.Began() || p.isOver()) {
 			reason := "the process ended before it could run"
 			switch {
 			case o.Stopped != "":

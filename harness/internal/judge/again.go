@@ -152,7 +152,7 @@ func (p *Process) isOrderly(problem string) bool {
 // without that one, before their verdicts stand.
 func (p *Process) holdUnconfirmed(o Outcome, problem string, rulings map[*test]ruling) {
 	isCutShort := func(t *test) bool { return t.state != over && t.kind != "node" }
-	if p.confirming || p.isOrderly(problem) || o.Canceled || o.Complaint != "" || !slices.ContainsFunc(p.tests, isCutShort) {
+	if p.confirming || p.isOrderly(problem) || o.Canceled || !slices.ContainsFunc(p.tests, isCutShort) {
 		return // nothing would be different the next time
 	}
 	for _, t := range p.tests {

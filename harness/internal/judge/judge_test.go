@@ -1169,6 +1169,21 @@ func TestProcessGoesDown(t *testing.T) {
 			t.Errorf("what a test that was cut short did not free is no leak: %+v", j.findings[0])
 		}
 	})
+	t.Run("valgrind gives up", func(t *testing.T) {
+		r := newReport().plan("TestA", "TestB", "TestC")
+		r.begin("TestA")
+		r.end("TestA", "pass")
+		r.begin("TestB")
+		j := judge(t, r, Outcome{ExitCode: 1, Complaint: "Valgrind's memory management: out of memory"})
+		j.check(t, result.ExitInconclusive, verdicts{"TestB": result.Inconclusive})
+		j.reason(t, "TestB", "valgrind gave up", "out of memory")
+		if want := []string{"TestA"}; !slices.Equal(j.unconfirmed.Tests, want) {
+			t.Errorf("to run once more: %q, want %q", j.unconfirmed.Tests, want)
+		}
+		if want := []string{"TestC"}; !slices.Equal(j.remaining, want) {
+			t.Errorf("remaining %q, want %q", j.remaining, want)
+		}
+	})
 	t.Run("several run", func(t *testing.T) {
 		r := newReport().plan("TestA", "TestB", "TestC", "TestD")
 		for _, name := range []string{"TestA", "TestB", "TestC"} {
