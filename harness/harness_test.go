@@ -45,7 +45,8 @@ func TestAloneArgs(t *testing.T) {
 	r := &run{cfg: Config{Run: "A|B/c", Skip: "X", TestFlags: []string{"-test.short", "-ginkgo.focus=y",
 		"--ginkgo.focus", "z", "-test.count=3", "-test.run", "A", "-test.parallel=2", "--", "test.run"}}}
 	got := r.aloneArgs(build.Package{}, &judge.Alone{Test: "reads", Run: "^TestSuite$", Focus: "^My suite reads$"})
-	want := []string{"-test.v=test2json", "-test.paniconexit0", "-test.timeout=1h41m0s", "-test.run=^TestSuite$", "-ginkgo.focus=^My suite reads$",
+	want := []string{"-test.v=test2json", "-test.paniconexit0", "-test.timeout=1h41m0s", "-test.run=^TestSuite$", "-test.skip=X",
+		"-ginkgo.focus=^My suite reads$",
 		"-test.short", "-test.parallel=2", "--", "test.run"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -163,7 +163,7 @@ func (p *packageRun) parts(ctx context.Context) ([]selection, error) {
 		var parts []selection
 		for _, name := range names {
 			part := all
-			part.only = name
+			part.only = []string{name}
 			parts = append(parts, part)
 		}
 		return parts, nil
@@ -182,10 +182,7 @@ func (p *packageRun) parts(ctx context.Context) ([]selection, error) {
 // runPart runs a part of the package's tests, in further processes those that a process took down with it.
 func (p *packageRun) runPart(ctx context.Context, part selection) error {
 	var begun done
-	var remaining []string
-	if part.only != "" {
-		remaining = []string{part.only}
-	}
+	remaining := part.only
 	var unconfirmed judge.Selection
 	for goOn := true; goOn; {
 		owed := remaining
@@ -253,7 +250,7 @@ func (p *packageRun) confirm(ctx context.Context, u judge.Selection) error {
 	p.note("%s: running %d that passed once more, as their process did not end in order", p.pkg.ImportPath,
 		max(len(u.Tests), len(u.Specs)))
 	proc, o, err := p.runProcess(ctx, process{
-		newJudge: p.judge.Confirm, owed: u.Tests, args: p.selectionArgs(p.pkg, u),
+		newJudge: p.judge.Confirm, owed: u.Tests, part: selection{only: u.Tests}, args: p.selectionArgs(p.pkg, u),
 	})
 	if err != nil {
 		return err
@@ -309,7 +306,8 @@ func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.
 		p.note("%s: running %d once more with a leak check after each, to see which of them leaks", p.pkg.ImportPath,
 			max(len(strays.Tests), len(strays.Specs)))
 		again, _, err := p.runProcess(ctx, process{
-			newJudge: p.judge.Silent, part: selection{leaks: everyTest}, args: p.selectionArgs(p.pkg, strays),
+			newJudge: p.judge.Silent, part: selection{only: strays.Tests, leaks: everyTest},
+			args: p.selectionArgs(p.pkg, strays),
 		})
 		if err != nil {
 			return fmt.Errorf("looking for leaks after each test: %w", err)

@@ -226,21 +226,26 @@ const timeoutGrace = time.Minute
 // testArgs are the flags of a test binary that runs what is not done yet. Go's own timeout comes first, as it says
 // which tests were running.
 func (r *run) testArgs(p build.Package, without done) []string {
-	args := r.commonArgs()
+	return slices.Concat(r.commonArgs(), r.chosen(without.tests), r.testFlags(p), without.specs)
+}
+
+// chosen are the flags that choose tests as the run does, and leave out some.
+func (r *run) chosen(without []string) []string {
+	var args []string
 	if r.cfg.Run != "" {
 		args = append(args, "-test.run="+r.cfg.Run)
 	}
 	skip := r.cfg.Skip
-	if len(without.tests) > 0 {
+	if len(without) > 0 {
 		if skip != "" {
 			skip += "|"
 		}
-		skip += "^(" + strings.Join(without.tests, "|") + ")$" // names of Go functions: nothing to quote
+		skip += "^(" + strings.Join(without, "|") + ")$" // names of Go functions: nothing to quote
 	}
 	if skip != "" {
 		args = append(args, "-test.skip="+skip)
 	}
-	return slices.Concat(args, r.testFlags(p), without.specs)
+	return args
 }
 
 func (r *run) commonArgs() []string {
@@ -257,19 +262,25 @@ func (r *run) commonArgs() []string {
 // aloneArgs are the flags of a test binary that runs one test, once.
 func (r *run) aloneArgs(p build.Package, a *judge.Alone) []string {
 	args := append(r.commonArgs(), "-test.run="+a.Run)
+	if r.cfg.Skip != "" { // of the test's subtests
+		args = append(args, "-test.skip="+r.cfg.Skip)
+	}
 	if a.Focus != "" {
 		args = append(args, "-ginkgo.focus="+a.Focus)
 	}
 	return append(args, withoutFlags(r.testFlags(p), "test.run", "test.count", "ginkgo.focus")...)
 }
 
-// selectionArgs are the flags of a test binary that runs some tests again.
+// selectionArgs are the flags of a test binary that runs some tests again, of which each does what it did before: its
+// instructions name the tests.
 func (r *run) selectionArgs(p build.Package, u judge.Selection) []string {
-	args := append(r.commonArgs(), "-test.run="+u.Run())
+	args := append(r.commonArgs(), r.chosen(nil)...)
+	flags := r.testFlags(p)
 	if focus := u.Focus(); focus != "" {
 		args = append(args, "-ginkgo.focus="+focus)
+		flags = withoutFlags(flags, "ginkgo.focus")
 	}
-	return append(args, withoutFlags(r.testFlags(p), "test.run", "ginkgo.focus")...)
+	return append(args, flags...)
 }
 
 // withoutFlags leaves out flags that have a value.

@@ -23,7 +23,7 @@ const (
 // goruntime/files/testing/cgogrind_select.go.txt for the file that says so.
 type selection struct {
 	shards   []result.Shard
-	only     string // a test's name; all tests if empty
+	only     []string // names of tests; all if empty
 	deadline time.Time
 	times    map[string]float64 // in seconds
 	leaks    int                // how much of the time leak checks may take, in percent
@@ -50,8 +50,8 @@ func (s selection) write(name string) error {
 	for _, shard := range s.shards {
 		fmt.Fprintf(&b, "shard %d %d\n", shard.Index, shard.Count)
 	}
-	if s.only != "" {
-		fmt.Fprintf(&b, "only %s\n", s.only)
+	for _, name := range s.only {
+		fmt.Fprintf(&b, "only %s\n", name)
 	}
 	if !s.deadline.IsZero() {
 		fmt.Fprintf(&b, "deadline %d\n", s.deadline.UnixNano())

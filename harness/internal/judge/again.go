@@ -267,19 +267,13 @@ func (s *Selection) Add(o Selection) {
 	s.Specs = append(s.Specs, o.Specs...)
 }
 
-// Run is for -test.run, Focus for -ginkgo.focus: empty without specs.
-func (s Selection) Run() string { return alternatives(s.Tests) }
-
+// Focus is for -ginkgo.focus: empty without specs.
 func (s Selection) Focus() string {
 	if len(s.Specs) == 0 {
 		return ""
 	}
-	return alternatives(s.Specs)
-}
-
-func alternatives(names []string) string {
-	quoted := make([]string, len(names))
-	for i, n := range names {
+	quoted := make([]string, len(s.Specs))
+	for i, n := range s.Specs {
 		quoted[i] = regexp.QuoteMeta(n)
 	}
 	return "^(" + strings.Join(quoted, "|") + ")$"
