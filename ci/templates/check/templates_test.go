@@ -436,6 +436,47 @@ func TestReleaseGate(t *testing.T) {
 	p.run(t, 0, script+" --help")
 }
 
+// Without a configuration all packages are tested, not those alone that have tests in the folder that CI begins in; with
+// one, under either name, those that it names.
+func TestPackages(t *testing.T) {
+	bin, args := t.TempDir(), filepath.Join(t.TempDir(), "args")
+	fake := "#!/bin/bash\nfor a; do case $a in --stream=*) : >\"${a#--stream=}\" ;; esac; done\n[ \"$1\" != test ] || echo \"$@\" >" + args + "\n"
+	if err := os.WriteFile(filepath.Join(bin, "cgogrind"), []byte(fake), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	gate, err := filepath.Abs("../release-gate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	memcheck, _ := gitlab(t)
+	action := githubAction(t).run(t, "Test").Run
+	pod := kubernetes(t)["cgogrind-memcheck"].Spec.Template.Spec.Containers[0].Args[0]
+	for _, config := range []string{"", "cgogrind.toml", ".cgogrind.toml"} {
+		p := &place{dir: t.TempDir(), env: append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))}
+		if config != "" {
+			p.write(t, config, "[test]\npackages = [\"./lib\"]\n")
+		}
+		for name, c := range map[string]struct {
+			script string
+			env    []string
+		}{
+			"GitHub":       {action, []string{"PACKAGES=", "SHARD=1/2", "STREAM=cgogrind.jsonl", "GITHUB_OUTPUT=/dev/null"}},
+			"GitLab":       {strings.Join(memcheck.Script, "\n"), []string{"CI_NODE_INDEX=1"}},
+			"Kubernetes":   {strings.ReplaceAll(pod, "/results/", p.dir+"/"), []string{"JOB_COMPLETION_INDEX=0"}},
+			"release-gate": {gate, nil},
+		} {
+			p.run(t, 0, c.script, c.env...)
+			text, err := os.ReadFile(args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := strings.HasSuffix(string(text), " ./...\n"); all != (config == "") {
+				t.Errorf("%s, configuration %q: cgogrind %s", name, config, text)
+			}
+		}
+	}
+}
+
 // The commands of the CI systems, on two shards each: a bad change is stopped, and nothing is lost on the way.
 func TestCommands(t *testing.T) {
 	p := newPlace(t)
