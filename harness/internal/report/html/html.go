@@ -187,6 +187,7 @@ func (h *Handler) line(s string) int { return h.text(report.Line(s)) }
 type (
 	dataFrame struct {
 		Function int    `json:"f"`
+		Full     string `json:"n,omitempty"` // the compiler's name of the function, if it is known by another
 		Place    int    `json:"p"`
 		File     int    `json:"t"` // the whole path
 		Lang     string `json:"l,omitempty"`
@@ -308,6 +309,9 @@ func (h *Handler) frame(f *result.Frame, from *excerpts) dataFrame {
 	d := dataFrame{
 		Function: h.text(report.Function(f)), Place: h.text(h.places.Location(f)), File: h.line(cmp.Or(f.File, f.Object)),
 		Source: h.line(f.Source),
+	}
+	if f.Name != "" {
+		d.Full = report.Line(f.Function)
 	}
 	if f.Lang == result.C || f.Lang == result.Go {
 		d.Lang = string(f.Lang)

@@ -98,7 +98,8 @@ function matcher(query) {
   if (words.length) lower ??= texts.map(t => t.toLowerCase());
   const checks = words.map(word => {
     const inText = lower.map(t => t.includes(word));
-    const inFrame = frames.map(f => inText[f.f] || inText[f.p] || inText[f.t] || f.s >= 0 && inText[f.s]);
+    const inFrame = frames.map(f => inText[f.f] || inText[f.p] || inText[f.t] || f.s >= 0 && inText[f.s] ||
+      f.n !== undefined && f.n.toLowerCase().includes(word));
     return {
       findings: f => f.i.includes(word) || inText[f.k] || inText[f.m] || inText[f.p] || f.t.some(t => inText[t]) ||
         f.b >= 0 && inFrame[f.b] || f.s.some(s => inText[s.l] || s.f.some(n => inFrame[n])),
@@ -231,7 +232,7 @@ function excerpt(frame) {
 function frameRow(n, blamed) {
   const f = frames[n];
   const cells = [el('span', { class: 'lang ' + (f.l || '') }, f.l === 'go' ? 'Go' : f.l === 'c' ? 'C' : ' '),
-    el('span', { class: 'fn' }, texts[f.f]), el('span', { class: 'at' }, texts[f.p])];
+    el('span', { class: 'fn', title: f.n }, texts[f.f]), el('span', { class: 'at' }, texts[f.p])];
   const className = 'frame' + (blamed ? ' blamed' : '');
   if (!texts[f.s]) return [el('div', { class: className, title: texts[f.t] }, ...cells)];
   const source = el('div', { hidden: true });
