@@ -53,15 +53,15 @@ func Run(ctx context.Context, p Process) result.ExitCode {
 	root.SetArgs(longFlags(p.Args[1:]))
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
+	if cmd, err := root.ExecuteContextC(ctx); err != nil {
 		ours := a.code != result.ExitPass
 		if !ours {
 			a.code = result.ExitUsage // cobra's own errors
 		}
-		fmt.Fprintf(p.Stderr, "cgogrind: %s\n", strings.TrimRight(message(err), "\n"))
+		fmt.Fprintf(p.Stderr, "cgogrind: %s\n", strings.TrimRight(message(cmd, err), "\n"))
 		var usage *usageError
 		if errors.As(err, &usage) || !ours {
-			fmt.Fprintf(p.Stderr, "Run 'cgogrind help' for what there is, 'cgogrind help test' for the flags.\n")
+			fmt.Fprintln(p.Stderr, whereToLook(root, cmd))
 		}
 	}
 	return a.code
@@ -74,13 +74,22 @@ func (e *usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// message adds to an error what helps with it.
-func message(err error) string {
+// whereToLook says how to find out what a command takes.
+func whereToLook(root, cmd *cobra.Command) string {
+	if cmd == root || cmd.Name() == "help" {
+		return "Run 'cgogrind help' for what there is, 'cgogrind help test' for the flags of test."
+	}
+	return "Run 'cgogrind help" + strings.TrimPrefix(cmd.CommandPath(), root.Name()) + "' for what it takes."
+}
+
+// message adds to an error of a command what helps with it.
+func message(cmd *cobra.Command, err error) string {
 	text := err.Error()
 	if why, ok := refusal(text); ok {
 		return why
 	}
-	if strings.HasPrefix(text, "unknown flag") || strings.HasPrefix(text, "unknown shorthand flag") {
+	isUnknown := strings.HasPrefix(text, "unknown flag") || strings.HasPrefix(text, "unknown shorthand flag")
+	if isUnknown && cmd.Name() == "test" {
 		text += "\nFlags of the test binary go after --, as in: cgogrind test ./... -- -ginkgo.focus=pool"
 	}
 	return text
@@ -106,7 +115,13 @@ Go test, and nothing in the tested packages has to change.
 ` + exitCodes,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Version:       version(),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SetOut(a.Stderr)
 			_ = cmd.Help()
@@ -118,8 +133,28 @@ Go test, and nothing in the tested packages has to change.
 	root.AddCommand(a.execCommand(), a.runCommand())
 	root.AddCommand(a.explainCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	root.SetVersionTemplate(versionLine())
 	a.configure(root)
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = func(_ *cobra.Command, args []string) error {
+			if _, rest, _ := root.Find(args); len(rest) > 0 {
+				return unknownCommand(root, rest[0])
+			}
+			return nil
+		}
+	}
 	return root
+}
+
+// unknownCommand names the commands that may have been meant.
+func unknownCommand(root *cobra.Command, name string) error {
+	root.SuggestionsMinimumDistance = 2
+	text := ""
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		text = " (did you mean " + strings.Join(near, ", ") + "?)"
+	}
+	return usagef("unknown command %q%s", name, text)
 }
 
 func (a *app) versionCommand() *cobra.Command {
@@ -128,10 +163,14 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(a.Stdout, "cgogrind %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := io.WriteString(a.Stdout, versionLine())
 			return err
 		},
 	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("cgogrind %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // version is the module's, as the go command stamped it.

@@ -72,8 +72,8 @@ func (a *app) listPages() error {
 
 // didYouMean names the pages whose names are near to what was typed, or contain it, as an insertion into a sentence.
 func didYouMean(typed string) string {
-	// cobra looks for commands of similar names.
-	names := &cobra.Command{SuggestionsMinimumDistance: 3}
+	// cobra looks for commands of similar names: a third of what was typed may be wrong.
+	names := &cobra.Command{SuggestionsMinimumDistance: min(3, len(typed)/3)}
 	var near []string
 	for _, p := range explain.Pages() {
 		names.AddCommand(&cobra.Command{Use: p.Name, Run: func(*cobra.Command, []string) {}})
