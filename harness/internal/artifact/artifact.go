@@ -6,7 +6,7 @@
 //	PACKAGE/environment       what it ran with, a variable a line; values that look like secrets are left out
 //	PACKAGE/N.command         of the N-th process, the command line of memcheck
 //	PACKAGE/N.PID.xml         its report, and those of its children
-//	PACKAGE/N.stderr          the end of its standard error
+//	PACKAGE/N.output          what it printed
 //
 // Compare says what of a saved machine.json is another here. The package runs no tests.
 package artifact

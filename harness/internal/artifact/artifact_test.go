@@ -20,7 +20,8 @@ func TestSecretsAreLeftOut(t *testing.T) {
 		"URL=https://example.com/a:b@c"}
 	secret := []string{"AWS_SECRET_ACCESS_KEY=x", "CGOGRIND_TOKEN=f00d", "CEPH_KEYRING=k", "db_password=x", "GITHUB_TOKEN=x", "MYSQL_PWD=x",
 		"REMOTE=https://user:hidden@example.com/x", "PROXY=http://:hidden@h", "CERT=-----BEGIN PRIVATE", "A=ghp_0123456789abcdefghijABCDEF",
-		"JWT=eyJhbGciOiJIUzI1NiJ9.e30.x", "LINES=a\nSSH=b"}
+		"PROXY2=https://onlyatoken@h/x", "DB=Server=h;User=u;Password=hidden;",
+		`OPTIONS={"api_key": "hidden"}`, "HEADER=Authorization: Bearer hidden", "JWT=eyJhbGciOiJIUzI1NiJ9.e30.x", "LINES=a\nSSH=b"}
 	got := WithoutSecrets(slices.Concat(kept, secret))
 	text := strings.Join(got, "\n")
 	for _, kv := range kept {
