@@ -78,7 +78,7 @@ func (r *run) buildFor(ctx context.Context, use func(context.Context, TestBinary
 	}
 	packages := slices.DeleteFunc(slices.Clone(r.built.Packages), func(p build.Package) bool { return p.Binary == "" })
 	if len(packages) != 1 {
-		return result.ExitUsage, fmt.Errorf("%d of the packages have tests, and one is what can be run so: %w", len(packages), ErrNoPackages)
+		return result.ExitUsage, fmt.Errorf("this runs one package with tests, and %d of those named have some", len(packages))
 	}
 	p := packages[0]
 	env := set(slices.Clone(r.cfg.Env), "PWD", p.Dir)

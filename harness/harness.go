@@ -7,6 +7,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -275,14 +276,14 @@ func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
 	if r.built, err = build.Build(ctx, r.buildConfig()); err != nil {
 		return buildCode(ctx, err), err
 	}
-	if r.cfg.CgoOnly {
+	patterns := cmp.Or(strings.Join(r.cfg.Patterns, " "), ".")
+	if all := len(r.built.Packages); r.cfg.CgoOnly {
 		r.built.Packages = slices.DeleteFunc(r.built.Packages, func(p build.Package) bool { return !p.HasCgo })
+		if all > 0 && len(r.built.Packages) == 0 {
+			return result.ExitUsage, fmt.Errorf("%w %s that use cgo, and only those were asked for", ErrNoPackages, patterns)
+		}
 	}
 	if len(r.built.Packages) == 0 {
-		patterns := strings.Join(r.cfg.Patterns, " ")
-		if patterns == "" {
-			patterns = "."
-		}
 		return result.ExitUsage, fmt.Errorf("%w %s: see go help packages for how to name them", ErrNoPackages, patterns)
 	}
 	if code, err := r.openSaved(); err != nil {

@@ -65,7 +65,7 @@ func addAllocator(cmd *cobra.Command, value *string) {
 // addProfile adds the flag that says how much time memcheck may take.
 func addProfile(cmd *cobra.Command, value *string) {
 	cmd.Flags().StringVar(value, "profile", string(harness.ProfileDefault), "how much time memcheck may take, a `PROFILE`: quick (does not "+
-		"say where\nuninitialised values come from, in about half of the time), default, or deep (follows definedness\n"+
+		"say where\nuninitialised values come from, in two thirds of the time), default, or deep (follows definedness\n"+
 		"bit by bit, keeps freed memory off limits longer, wider red zones, deeper stacks)")
 	complete(cmd, "profile", string(harness.ProfileQuick), string(harness.ProfileDefault), string(harness.ProfileDeep))
 }
