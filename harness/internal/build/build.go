@@ -432,6 +432,9 @@ func (b *builder) compile(ctx context.Context, batch []*Package, n int, overlay 
 		if _, err := os.Stat(p.Binary); err != nil {
 			return fmt.Errorf("%s: the go command has not written the test binary of %s: %w", step, p.ImportPath, err)
 		}
+		if err := checkSymbols(p.Binary); err != nil {
+			return fmt.Errorf("%s: %w", step, err)
+		}
 	}
 	return nil
 }

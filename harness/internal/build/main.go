@@ -67,8 +67,14 @@ func Main(ctx context.Context, cfg Config) (*Result, error) {
 	pkg.Binary = filepath.Join(b.cfg.OutDir, name)
 	args := []string{"build", "-o", pkg.Binary, "-tags=" + strings.Join(b.res.Tags, ","), "-overlay=" + overlay}
 	args = append(append(args, b.cfg.Flags...), what...)
-	_, err = b.goRun(ctx, "building "+pkg.ImportPath, args...)
-	return b.res, err
+	step := "building " + pkg.ImportPath
+	if _, err := b.goRun(ctx, step, args...); err != nil {
+		return nil, err
+	}
+	if err := checkSymbols(pkg.Binary); err != nil {
+		return nil, fmt.Errorf("%s: %w", step, err)
+	}
+	return b.res, nil
 }
 
 // threads is added to a main package. Threads are to be made by the C library, in programs without C code too: see

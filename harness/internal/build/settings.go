@@ -1,6 +1,7 @@
 package build
 
 import (
+	"debug/elf"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -24,6 +25,20 @@ func (b *builder) checkFlags() error {
 		if why, ok := unwelcome[name]; ok && value != "false" {
 			return fmt.Errorf("GOFLAGS has %s, which cannot be combined with memcheck: %s; unset it for this run", f, why)
 		}
+	}
+	return nil
+}
+
+// checkSymbols refuses a binary that the user's flags for the linker left without symbols.
+func checkSymbols(binary string) error {
+	f, err := elf.Open(binary)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", filepath.Base(binary), err)
+	}
+	defer f.Close()
+	if f.SectionByType(elf.SHT_SYMTAB) == nil {
+		return fmt.Errorf("the linker left out the symbols of %s (-s in -ldflags), without which memcheck names nothing that it "+
+			"finds and suppressions match nothing: leave -s out of -ldflags or GOFLAGS for this run", filepath.Base(binary))
 	}
 	return nil
 }
