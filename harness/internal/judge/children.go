@@ -64,8 +64,12 @@ func (c *Children) Child() *Child {
 	return &Child{children: c, program: p, name: "unknown"}
 }
 
-// Event takes what valgrind.Read yields next.
+// Event takes what valgrind.Read yields next. Marks are not obeyed: the tests of a test binary that another one started
+// are none of the run's.
 func (c *Child) Event(ev valgrind.Event, err error) {
+	if _, ok := ev.(valgrind.ClientMessage); ok && err == nil {
+		return
+	}
 	if h, ok := ev.(valgrind.Header); ok && err == nil && len(h.Args) > 0 {
 		c.name = path.Base(h.Args[0])
 		c.program.whole.name = childName(c.name)
