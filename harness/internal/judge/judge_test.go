@@ -719,6 +719,7 @@ func TestSuiteGoesOnInAnotherProcess(t *testing.T) {
 		t.Error(diff)
 	}
 	p = j.Confirm(nil)
+	third.mark("leaks ready")
 	for _, ev := range third.finish().events {
 		p.Event(ev, nil)
 	}
@@ -1253,6 +1254,33 @@ func TestProcessGoesDown(t *testing.T) {
 		j.check(t, result.ExitInconclusive, verdicts{"[setup]": result.Inconclusive})
 		j.reason(t, "[setup]", "before its tests", "exit status 0")
 	})
+}
+
+// TestConfirmedTwice: what passes once more in a process that does not end in order, either, has not passed.
+func TestConfirmedTwice(t *testing.T) {
+	for ready, want := range map[bool]result.Verdict{true: result.Pass, false: result.Inconclusive} {
+		r := newReport().plan("TestA")
+		r.begin("TestA")
+		r.end("TestA", "pass")
+		if ready {
+			r.done(0)
+			r.mark("leaks ready")
+		}
+		var got []result.Verdict
+		j := New(testConfig(t), func(m result.Message) {
+			if m.Test != nil && m.Test.Name == "TestA" {
+				got = append(got, m.Test.Verdict)
+			}
+		})
+		p := j.Confirm(nil)
+		for _, ev := range r.finish().events {
+			p.Event(ev, nil)
+		}
+		p.Finish(whole)
+		if !slices.Equal(got, []result.Verdict{want}) {
+			t.Errorf("with a leak check at the end %v: %q, want %q", ready, got, want)
+		}
+	}
 }
 
 // TestOwedTests: what a process is known to run before it says so is not lost when it never does.

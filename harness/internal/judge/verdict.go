@@ -295,6 +295,9 @@ func (p *Process) ruling(t *test, o Outcome, problem string, rulings map[*test]r
 		return ruling{result.Skip, t.reason}
 	case problem != "":
 		return ruling{result.Inconclusive, problem}
+	case p.confirming && !p.done:
+		return ruling{result.Inconclusive, "it passed twice, and neither process ended in order, so that leaks may be " +
+			"missing: " + p.ending(o)}
 	case len(doubts) > 0:
 		return ruling{result.Inconclusive, few(doubts)}
 	}
