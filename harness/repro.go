@@ -136,7 +136,7 @@ func (r *run) repro(of build.Package) judge.Repro {
 	if r.cfg.Skip != "" {
 		p.Flags = append(p.Flags, "-skip="+r.cfg.Skip)
 	}
-	// The tests are named by flags of their own; how often they ran does not matter.
+	// Tests are named, and counted, by flags of their own.
 	for _, f := range withoutFlags(r.testFlags(of), "test.run", "test.count", "ginkgo.focus") {
 		name, value, _ := strings.Cut(f, "=")
 		switch name {

@@ -592,6 +592,42 @@ func TestAttribution(t *testing.T) {
 	}
 }
 
+// With -count, a test that fails the second time is run twice again.
+func TestRoundsInTheCommand(t *testing.T) {
+	r := newReport().plan("TestA", "TestB")
+	for range 2 {
+		for _, name := range []string{"TestA", "TestA/sub", "TestB"} {
+			r.begin(name)
+			if name == "TestB" {
+				r.error("InvalidFree", stack(vgFree, dfree))
+			}
+			if name != "TestA" {
+				r.end(name, "pass")
+			}
+			if name == "TestA/sub" {
+				r.end("TestA", "pass")
+			}
+		}
+	}
+	r.begin("TestA")
+	r.begin("TestA/sub")
+	r.end("TestA/sub", "fail")
+	r.end("TestA", "fail")
+	r.done(0)
+	j := judge(t, r.finish(), whole)
+	for name, want := range map[string]string{
+		"TestA/sub": "cgogrind test -count=3 -run '^TestA$/^sub$' example.com/m/p",
+		"TestB":     "cgogrind test -count=2 -run '^TestB$' example.com/m/p",
+	} {
+		if got := j.tests[name].Repro; got != want {
+			t.Errorf("repro %q, want %q", got, want)
+		}
+	}
+	if got, want := j.findings[0].Repro, "cgogrind test -run '^TestB$' example.com/m/p"; got != want {
+		t.Errorf("repro of the finding %q, want %q", got, want)
+	}
+}
+
 func TestSubtests(t *testing.T) {
 	r := newReport().plan("TestA")
 	r.begin("TestA")

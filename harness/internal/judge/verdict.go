@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -587,13 +588,30 @@ func (p *Process) reproOf(r *record) string {
 	return p.repro(r.tests[0])
 }
 
-// repro is the command that runs one test again.
+// repro is the command that runs one test again; with -count, as often as it took.
 func (p *Process) repro(t *test) string {
 	words := []string{"-run", t.selector(), p.judge.cfg.ImportPath}
+	if round := p.round(t); round > 1 && !t.isSpec() {
+		words = slices.Insert(words, 0, "-count="+strconv.Itoa(round))
+	}
 	if t.kind == "spec" {
 		return p.judge.commandLine(words, "-ginkgo.focus="+regexp.QuoteMeta(t.name)+"$")
 	}
 	return p.judge.commandLine(words)
+}
+
+// round is how often a test had begun in the process when it began, with this time.
+func (p *Process) round(t *test) int {
+	n := 0
+	for _, other := range p.tests {
+		if other.name == t.name && other.kind == t.kind {
+			n++
+		}
+		if other == t {
+			break
+		}
+	}
+	return n
 }
 
 // selector is the regular expression for -run that matches a test and no other; for a spec, the test of its suite.

@@ -31,8 +31,11 @@ func (s *Stream) before(pkg, test string) []candidates {
 		return nil
 	}
 	for _, p := range s.processes {
-		i := slices.IndexFunc(p.tests, func(t *result.Test) bool { return t.Name == test })
-		if p.pkg != pkg || i < 0 {
+		if p.pkg != pkg {
+			continue
+		}
+		i := p.failure(test)
+		if i < 0 {
 			continue
 		}
 		top, rest, isSub := strings.Cut(test, "/")
@@ -41,6 +44,7 @@ func (s *Stream) before(pkg, test string) []candidates {
 		for _, t := range p.tests[:i] {
 			first, below, sub := strings.Cut(t.Name, "/")
 			switch isPlanned := slices.Contains(p.planned, first); {
+			case t.Name == test: // an earlier round of -count
 			case isPlanned && !sub && first != top:
 				tops = append(tops, t.Name)
 			case isPlanned && sub && first == top && !strings.Contains(below, "/") && !strings.HasPrefix(rest+"/", below+"/"):
@@ -48,6 +52,9 @@ func (s *Stream) before(pkg, test string) []candidates {
 			case !isPlanned && !strings.HasPrefix(t.Name, "["):
 				suite = append(suite, t.Name)
 			}
+		}
+		for _, names := range []*[]string{&tops, &siblings, &suite} {
+			*names = once(*names)
 		}
 		switch {
 		case !planned: // a spec: the test of its suite comes before it, and is none of the others
@@ -58,6 +65,28 @@ func (s *Stream) before(pkg, test string) []candidates {
 		return []candidates{{topLevel, tops}}
 	}
 	return nil
+}
+
+// failure is where a test failed, or else ran, for the first time; -1 if it did not.
+func (p *process) failure(name string) int {
+	i := slices.IndexFunc(p.tests, func(t *result.Test) bool {
+		return t.Name == name && (t.Verdict == result.Fail || t.Verdict == result.Inconclusive)
+	})
+	if i < 0 {
+		i = slices.IndexFunc(p.tests, func(t *result.Test) bool { return t.Name == name })
+	}
+	return i
+}
+
+// once leaves out what stands in a list before.
+func once(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // with is the target's command with some of the candidates before it.

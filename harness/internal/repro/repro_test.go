@@ -346,6 +346,26 @@ func TestWhatRanBeforeInOneOfSeveralProcesses(t *testing.T) {
 	}
 }
 
+// With -count, what stands before the failure counts, each test once, and not the test's own rounds.
+func TestWhatRanBeforeInSeveralRounds(t *testing.T) {
+	ms := []result.Message{{Config: &result.Config{ProtocolVersion: result.ProtocolVersion}},
+		{Plan: &result.Plan{Package: "m/p", Tests: []string{"TestA", "TestB", "TestC"}}}}
+	for i, name := range []string{"TestA", "TestC", "TestB", "TestA", "TestC"} {
+		test := &result.Test{Package: "m/p", Name: name, Verdict: result.Pass}
+		if i == 4 {
+			test.Verdict, test.Repro = result.Fail, "cgogrind test -count=2 -run '^TestC$' m/p"
+		}
+		ms = append(ms, result.Message{Test: test})
+	}
+	s, err := Read(strings.NewReader(encode(t, ms)), "run.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]candidates{{topLevel, []string{"TestA", "TestB"}}}, s.before("m/p", "TestC"), cmp.AllowUnexported(candidates{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // The target takes two of the tests before it, whichever: the reduction finds them.
 func TestReduce(t *testing.T) {
 	target, err := TargetOf([]*Stream{stream(t)}, "m/p", "TestZ", nil)
