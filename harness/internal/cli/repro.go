@@ -142,6 +142,8 @@ func (a *app) repro(ctx context.Context, f reproFlags, args []string) error {
 		return usagef("--gdb and --strace exclude each other: a program has one tracer")
 	case f.all && !f.strace:
 		return usagef("--all is a way to use --strace")
+	case (f.gdb || f.strace) && f.count != 1:
+		return usagef("--count: --gdb and --strace run it once")
 	case (f.gdb || f.strace) && f.format != "text":
 		return usagef("--gdb and --strace print text")
 	}
