@@ -182,7 +182,7 @@ var scrubbed = []struct {
 	with    string
 }{
 	{regexp.MustCompile(`^cgogrind .*`), "cgogrind VERSIONS"},
-	{regexp.MustCompile(`\([0-9.]+m?s\)`), "(TIME)"},
+	{regexp.MustCompile(`\(([0-9]+h)?([0-9]+m)?[0-9.]+m?s\)`), "(TIME)"},
 	{regexp.MustCompile(`(?m)  [0-9a-f]{16}$`), "  FINGERPRINT"},
 	{regexp.MustCompile(`(?m)^        │ PC=.*\n(        │ .*\n)*`), "        │ DUMP\n"},
 	{regexp.MustCompile(`mapped file \S+/libc\S* segment`), "mapped file LIBC segment"},
