@@ -58,8 +58,8 @@ func withoutShapes(name string) string {
 		case '[':
 			depth++
 		case ']':
-			if depth--; depth == 0 {
-				return name[:at] + "[...]" + name[i+1:]
+			if depth--; depth == 0 { // an inlined closure has several
+				return name[:at] + "[...]" + withoutShapes(name[i+1:])
 			}
 		}
 	}

@@ -34,6 +34,7 @@ func TestFingerprint(t *testing.T) {
 	t.Run("init", sameFunction("example.com/p.init.0", "example.com/p.init.1"))
 	t.Run("gcc clone", sameFunction("dfree.constprop.0", "dfree.isra.0.part.1"))
 	t.Run("generic function", sameFunction("p.Map[go.shape.int]", "p.Map[go.shape.struct { F func([2]int) []string }]"))
+	t.Run("an inlined closure", sameFunction("p.Map[go.shape.int].Map[go.shape.int].func1.func2", "p.Map[go.shape.[]int].Map[go.shape.[]int].func1.func2"))
 	t.Run("its closure", sameFunction("p.(*Set[go.shape.int]).Add.func1", "p.(*Set[go.shape.string]).Add.func2"))
 	t.Run("g++ clone", sameFunction("ns::Box<int>::get(int) [clone .isra.0]", "ns::Box<int>::get(int)"))
 	t.Run("symbol version", sameFunction("memcpy@@GLIBC_2.14", "memcpy@GLIBC_2.2.5"))

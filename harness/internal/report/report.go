@@ -99,10 +99,19 @@ func Message(f *result.Finding) string {
 	text := Line(f.Message)
 	if f.Count > 1 && f.Blocks > 0 {
 		if part := leakedText.FindString(text); part != "" {
-			text = fmt.Sprintf("%d bytes in %d blocks%s", f.Bytes, f.Blocks, text[len(part):])
+			text = grouped(f.Bytes) + " bytes in " + grouped(f.Blocks) + " blocks" + text[len(part):]
 		}
 	}
 	return text
+}
+
+// grouped writes a number as valgrind does: 1,234,567.
+func grouped(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // Headline says in a line what a finding is and where, cleaned.

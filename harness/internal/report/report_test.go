@@ -61,8 +61,8 @@ func TestMessage(t *testing.T) {
 	}{
 		{result.Finding{Message: "2 bytes in 1 blocks are definitely lost", Count: 1, Bytes: 2, Blocks: 1}, "2 bytes in 1 blocks are definitely lost"},
 		{result.Finding{Message: "2 bytes in 1 blocks are definitely lost", Count: 2, Bytes: 5, Blocks: 2}, "5 bytes in 2 blocks are definitely lost"},
-		{result.Finding{Message: "1,040 (+40) (16 direct, 1,024 indirect) bytes in 1 (+1) blocks are definitely lost", Count: 3, Bytes: 9, Blocks: 4},
-			"9 bytes in 4 blocks are definitely lost"},
+		{result.Finding{Message: "1,040 (+40) (16 direct, 1,024 indirect) bytes in 1 (+1) blocks are definitely lost", Count: 3, Bytes: 1234567, Blocks: 1000},
+			"1,234,567 bytes in 1,000 blocks are definitely lost"},
 		{result.Finding{Message: "40 (+40) bytes in 1 (+1) blocks are possibly lost", Count: 3, Bytes: 9, Blocks: 4}, "9 bytes in 4 blocks are possibly lost"},
 		{result.Finding{Message: "Invalid read of size 4", Count: 7}, "Invalid read of size 4"},
 		{result.Finding{Message: "lost\n\x1b[1m", Count: 7, Blocks: 2}, "lost"},

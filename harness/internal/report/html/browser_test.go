@@ -322,7 +322,7 @@ func testSmallScreen(t *testing.T, ctx context.Context) {
 // A link to a finding opens it, whatever the page shows at first.
 func testLink(t *testing.T, ctx context.Context) {
 	p := open(t, ctx, reporttest.Write(t, reporttest.Stream(t, "wrap.jsonl"), format), 1280, 900, "#f-c3bdb189a8993845")
-	p.wait(focused, "Leak_DefinitelyLost 2 bytes in 1 blocks are definitely lost")
+	p.wait(focused, "Leak_DefinitelyLost 9 bytes in 2 blocks are definitely lost")
 	p.wait(`document.querySelector('.row[open]').dataset.fingerprint`, "c3bdb189a8993845")
 }
 
