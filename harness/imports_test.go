@@ -15,7 +15,7 @@ const module = "github.com/cgogrind/cgogrind/"
 // layers are the packages from the outside in: imports point one way, to a later layer. A name stands for the packages
 // below it, too; the longest name that fits counts.
 var layers = [][]string{
-	{"harness/cmd"},
+	{"harness/cmd", "harness/internal/bench"}, // commands
 	{"harness/internal/cli"},
 	{"harness/internal/repro"},
 	{"harness", "harness/internal/report", "harness/internal/saved"},
