@@ -295,7 +295,7 @@ func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.
 			return fmt.Errorf("running %s alone: %w", crashed.Test, err)
 		}
 		p.judging.Lock()
-		crashed.FinishCrash(again, o)
+		crashed.FinishCrash(proc, again, o)
 		p.judging.Unlock()
 	}
 	p.judging.Lock()

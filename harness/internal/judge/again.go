@@ -50,12 +50,39 @@ func (p *Process) Crashed(o Outcome) *Alone {
 	return p.aloneOf(t)
 }
 
-// FinishCrash takes how the process of a test that Crashed returned ended.
-func (a *Alone) FinishCrash(alone *Process, o Outcome) {
+// FinishCrash takes how the process of a test that Crashed returned ended. A test that gets on alone does there what it could
+// not do any more among the others: what memcheck found in that belongs to it, too.
+func (a *Alone) FinishCrash(first, alone *Process, o Outcome) {
 	alone.settle()
 	a.again = o.Stopped == "" && alone.Began() && !alone.done
 	a.ended = alone.done && alone.problem(o) == ""
-	a.tests[0].crash = a
+	t := a.tests[0]
+	t.crash = a
+	if !a.ended {
+		return
+	}
+	for _, r := range alone.records {
+		expected := func(by *test) bool { return len(alone.matching(r, by)) > 0 }
+		if len(r.tests) > 0 && !slices.ContainsFunc(r.tests, expected) {
+			first.adopt(r, t)
+		}
+	}
+}
+
+// adopt gives a test a record of another process, unless the test has one of that finding.
+func (p *Process) adopt(r *record, t *test) {
+	if t.hasFinding(r.fingerprint) {
+		return
+	}
+	again := *r
+	again.tests = []*test{t}
+	p.addRecord(&again)
+}
+
+// hasFinding says whether a test, or one that is part of it, has a record with this fingerprint.
+func (t *test) hasFinding(fingerprint string) bool {
+	return slices.ContainsFunc(t.records, func(r *record) bool { return r.fingerprint == fingerprint }) ||
+		slices.ContainsFunc(t.children, func(c *test) bool { return c.hasFinding(fingerprint) })
 }
 
 // maxNatively is how many tests of a package run without memcheck.

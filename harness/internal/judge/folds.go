@@ -325,11 +325,7 @@ func (a *Alone) Finish(first, alone *Process, o Outcome) {
 	for _, t := range a.tests {
 		t.alone = a
 		for _, r := range found {
-			if !slices.ContainsFunc(t.records, func(known *record) bool { return known.fingerprint == r.fingerprint }) {
-				again := *r
-				again.tests = []*test{t}
-				first.addRecord(&again)
-			}
+			first.adopt(r, t)
 		}
 		t.folds = slices.DeleteFunc(t.folds, func(u unresolved) bool {
 			return a.found || a.finished && noise && slices.ContainsFunc(u.may, func(r *repeat) bool { return r.record == nil })
