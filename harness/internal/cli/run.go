@@ -18,9 +18,6 @@ type runFlags struct {
 	output    string
 }
 
-// buildFlags are flags of go build.
-type buildFlags struct{ tags, mod, modfile, ldflags, gcflags string }
-
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
@@ -71,29 +68,4 @@ With -o, the program is built and not run: cgogrind exec runs it later.`,
 	fs.BoolVar(&f.cgoCheck2, "cgocheck2", false, "check every write of a Go pointer, too (GOEXPERIMENT=cgocheck2)")
 	f.buildFlags.add(cmd)
 	return cmd
-}
-
-func (f *buildFlags) add(cmd *cobra.Command) {
-	fs := cmd.Flags()
-	fs.StringVar(&f.tags, "tags", "", "build `TAGS`, separated by commas")
-	fs.StringVar(&f.mod, "mod", "", "module `MODE`: readonly, vendor or mod")
-	fs.StringVar(&f.modfile, "modfile", "", "another `FILE` in the place of go.mod")
-	fs.StringVar(&f.ldflags, "ldflags", "", "`FLAGS` for the linker")
-	fs.StringVar(&f.gcflags, "gcflags", "", "`FLAGS` for the compiler")
-	complete(cmd, "mod", "readonly", "vendor", "mod")
-}
-
-// config is what the engine takes.
-func (f *buildFlags) config() (tags, flags []string) {
-	if f.tags != "" {
-		tags = strings.FieldsFunc(f.tags, func(r rune) bool { return r == ',' || r == ' ' })
-	}
-	for _, b := range []struct{ name, value string }{
-		{"mod", f.mod}, {"modfile", f.modfile}, {"ldflags", f.ldflags}, {"gcflags", f.gcflags},
-	} {
-		if b.value != "" {
-			flags = append(flags, "-"+b.name+"="+b.value)
-		}
-	}
-	return tags, flags
 }

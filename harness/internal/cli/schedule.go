@@ -158,12 +158,22 @@ var refused = map[string]string{
 	"bench":        "times under memcheck say nothing about times without it: run go test -bench on its own",
 	"fuzz": "fuzzing lives from speed, and memcheck is slow. The seeds of fuzz targets, testdata/fuzz included, run as " +
 		"tests: fuzz with go test -fuzz, and keep its corpus",
-	"list":       "go test -list does it, and needs no memcheck",
-	"exec":       "the tests run under valgrind: that is their -exec. --valgrind chooses the valgrind",
-	"trimpath":   "blame and source lines need the real paths of the files",
-	"n":          "nothing is printed in the place of being run: --keep-work shows what was built",
-	"cpuprofile": "it would show memcheck's time, not yours: run go test -cpuprofile on its own",
-	"memprofile": "run go test -memprofile on its own: memcheck adds nothing to it",
+	"list":         "go test -list does it, and needs no memcheck",
+	"exec":         "the tests run under valgrind: that is their -exec. --valgrind chooses the valgrind",
+	"trimpath":     "blame and source lines need the real paths of the files",
+	"n":            "nothing is printed in the place of being run: --keep-work shows what was built",
+	"x":            "the commands of a build are those of go test -x -c; --keep-work keeps what was built",
+	"work":         "--keep-work keeps the temporary folder",
+	"a":            "packages are built anew when they have changed; go clean -cache forgets all of them",
+	"buildmode":    "a test binary is an executable: leave it out",
+	"cpuprofile":   "it would show memcheck's time, not yours: run go test -cpuprofile on its own",
+	"memprofile":   "run go test -memprofile on its own: memcheck adds nothing to it",
+	"blockprofile": "it would show memcheck's time, not yours: run go test -blockprofile on its own",
+	"mutexprofile": "it would show memcheck's time, not yours: run go test -mutexprofile on its own",
+	"trace":        "it would show memcheck's time, not yours: run go test -trace on its own",
+	"benchmem":     "run go test -bench on its own",
+	"benchtime":    "run go test -bench on its own",
+	"fuzztime":     "run go test -fuzz on its own",
 }
 
 // refusal explains an error about a flag that is not known, if it is one of go test's.

@@ -50,6 +50,8 @@ func TestRefusal(t *testing.T) {
 		"unknown flag: --race":              "-race: the race detector",
 		"unknown flag: --coverprofile":      "-coverprofile: run go test",
 		"unknown shorthand flag: 'n' in -n": "-n: nothing is printed",
+		"unknown shorthand flag: 'x' in -x": "-x: the commands of a build",
+		"unknown flag: --benchmem":          "-benchmem: run go test -bench",
 		"unknown flag: --no-such-flag":      "",
 		"unknown shorthand flag: 'z' in -z": "",
 		"flag needs an argument: --shard":   "",

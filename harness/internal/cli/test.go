@@ -2,7 +2,6 @@ package cli
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,25 +11,24 @@ import (
 
 // testFlags are the flags of cgogrind test.
 type testFlags struct {
-	policy                    policyFlags
-	outputs                   outputFlags
-	valgrind, runtime         string
-	profile                   string
-	allFrames, keepWork       bool
-	verbose, short            bool
-	run, skip, tags, mod      string
-	modfile, ldflags, gcflags string
-	parallel, cpu, shuffle    string
-	count, gcStress           int
-	cgoCheck2                 bool
-	schedule                  scheduleFlags
-	overlay, asmflags         string
-	vet                       string
-	suppressions              []string
-	allocator, output         string
-	traceChildren, compile    bool
-	patterns, testArgs        []string
-	save                      string
+	policy                   policyFlags
+	outputs                  outputFlags
+	valgrind, runtime        string
+	profile                  string
+	allFrames, keepWork      bool
+	verbose, short, fullPath bool
+	run, skip                string
+	build                    buildFlags
+	parallel, cpu, shuffle   string
+	count, gcStress          int
+	cgoCheck2                bool
+	schedule                 scheduleFlags
+	vet                      string
+	suppressions             []string
+	allocator, output        string
+	traceChildren, compile   bool
+	patterns, testArgs       []string
+	save                     string
 }
 
 func (a *app) testCommand() *cobra.Command {
@@ -107,17 +105,11 @@ func (f *testFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.parallel, "parallel", "", "run at most `N` tests of a package at a time")
 	fs.StringVar(&f.cpu, "cpu", "", "`LIST` of GOMAXPROCS to run the tests with")
 	fs.StringVar(&f.shuffle, "shuffle", "", "the order of the tests: `off,on,N`")
-	fs.StringVar(&f.tags, "tags", "", "build `TAGS`, separated by commas")
-	fs.StringVar(&f.mod, "mod", "", "module `MODE`: readonly, vendor or mod")
-	fs.StringVar(&f.modfile, "modfile", "", "another `FILE` in the place of go.mod")
-	fs.StringVar(&f.ldflags, "ldflags", "", "`FLAGS` for the linker")
-	fs.StringVar(&f.gcflags, "gcflags", "", "`FLAGS` for the compiler")
-	fs.StringVar(&f.asmflags, "asmflags", "", "`FLAGS` for the assembler")
-	fs.StringVar(&f.overlay, "overlay", "", "a `FILE` that names replacements for source files, beside those of the runtime")
+	fs.BoolVar(&f.fullPath, "fullpath", false, "have testing name files by their whole paths")
+	f.build.add(cmd)
 	fs.StringVar(&f.vet, "vet", "off", "for go test's command lines: go vet does not run here, whatever `LIST` says")
 	fs.StringP("C", "C", "", "change to `DIR` first") // see configure
 	complete(cmd, "runtime", string(result.Instrumented), string(result.Stock))
-	complete(cmd, "mod", "readonly", "vendor", "mod")
 }
 
 // complete gives a flag the values that a shell offers.
@@ -162,17 +154,7 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 	case f.count < 1:
 		return cfg, usagef("--count=%d: it must be 1 or more", f.count)
 	}
-	if f.tags != "" {
-		cfg.Tags = strings.FieldsFunc(f.tags, func(r rune) bool { return r == ',' || r == ' ' })
-	}
-	for _, b := range []struct{ name, value string }{
-		{"mod", f.mod}, {"modfile", f.modfile}, {"ldflags", f.ldflags}, {"gcflags", f.gcflags},
-		{"asmflags", f.asmflags}, {"overlay", f.overlay},
-	} {
-		if b.value != "" {
-			cfg.BuildFlags = append(cfg.BuildFlags, "-"+b.name+"="+b.value)
-		}
-	}
+	cfg.Tags, cfg.BuildFlags = f.build.config()
 	for _, b := range []struct{ name, value string }{
 		{"parallel", f.parallel}, {"cpu", f.cpu}, {"shuffle", f.shuffle},
 	} {
@@ -185,6 +167,9 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 	}
 	if f.short {
 		cfg.TestFlags = append(cfg.TestFlags, "-test.short")
+	}
+	if f.fullPath {
+		cfg.TestFlags = append(cfg.TestFlags, "-test.fullpath")
 	}
 	cfg.TestFlags = append(cfg.TestFlags, f.testArgs...)
 	return cfg, nil
