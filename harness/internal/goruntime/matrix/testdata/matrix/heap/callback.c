@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
+#include <netdb.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,4 +59,27 @@ int signalled(int number) {
 	__asm__ volatile("syscall" : "=a"(result) : "0"(SYS_tgkill), "D"(getpid()), "S"(syscall(SYS_gettid)), "d"(number)
 		: "rcx", "r11", "memory");
 	return result == 0 && before == large_frame();
+}
+
+static void *resolver(void *resolved) {
+	struct addrinfo hints = {.ai_family = AF_INET}, *list;
+	if (getaddrinfo("localhost", NULL, &hints, &list) == 0) {
+		freeaddrinfo(list);
+	}
+	sem_post(resolved);
+	for (;;) {
+		pause();
+	}
+}
+
+// resolve_on_thread leaves a thread behind to which the C library has lent memory.
+void resolve_on_thread(void) {
+	static sem_t resolved;
+	pthread_t t;
+	sem_init(&resolved, 0, 0);
+	if (pthread_create(&t, NULL, resolver, &resolved) != 0) {
+		abort();
+	}
+	while (sem_wait(&resolved) != 0) {
+	}
 }

@@ -3,6 +3,7 @@ package heap
 /*
 int call_nested(int depth);
 int signalled(int number);
+void resolve_on_thread(void);
 */
 import "C"
 
@@ -23,3 +24,6 @@ func calledNested(depth C.int) C.int { return C.int(Nested(int(depth))) }
 
 // Signalled handles a signal in the midst of C code.
 func Signalled(number syscall.Signal) bool { return C.signalled(C.int(number)) != 0 }
+
+// ResolveOnThread leaves a thread behind that has called getaddrinfo.
+func ResolveOnThread() { C.resolve_on_thread() }

@@ -42,6 +42,9 @@ func TestSignalClean(t *testing.T) {
 	}
 }
 
+// TestResolverClean: what the C library keeps for a thread that is still there at the end is not lost.
+func TestResolverClean(*testing.T) { ResolveOnThread() }
+
 // TestTimeStampClean: valgrind's processor has RDTSCP; the machine's may not.
 func TestTimeStampClean(t *testing.T) {
 	runtime.SetBlockProfileRate(1) // which asks the processor for the time whenever a goroutine waits
