@@ -117,7 +117,14 @@ func (p *packageRun) do(ctx context.Context, named []judge.Named) error {
 		all.Go(func() { errs[i] = p.runPart(ctx, part) })
 	}
 	all.Wait()
-	if 0 < p.idle && p.idle < len(parts) {
+	switch {
+	case p.idle == 0:
+	case p.idle == len(parts):
+		p.take(result.Message{Test: &result.Test{
+			Package: p.pkg.ImportPath, Name: result.Setup, Verdict: result.Skip,
+			Reason: "TestMain ended the process without M.Run: no test ran",
+		}})
+	default:
 		p.take(result.Message{Test: &result.Test{
 			Package: p.pkg.ImportPath, Name: result.Setup, Verdict: result.Inconclusive,
 			Reason: fmt.Sprintf("TestMain ended %d of the %d processes that share the package's tests without M.Run: their "+

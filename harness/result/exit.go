@@ -31,6 +31,7 @@ type Tally struct {
 	counts  Summary
 	summary *Summary
 	shard   bool              // a part of the tests, which may be none
+	ran     bool              // a test has a verdict; one that [setup] was skipped says that a package ran none
 	planned map[testName]bool // whether the test has a verdict
 }
 
@@ -53,6 +54,7 @@ func (t *Tally) Handle(_ context.Context, m Message) error {
 		}
 	case m.Test != nil:
 		t.planned[testName{m.Test.Package, m.Test.Name}] = true
+		t.ran = t.ran || m.Test.Name != Setup || m.Test.Verdict != Skip
 		switch m.Test.Verdict {
 		case Pass:
 			t.counts.Passed++
@@ -105,7 +107,7 @@ func (t *Tally) ExitCode() ExitCode {
 	switch {
 	case c.New > 0:
 		return ExitFindings
-	case t.summary == nil, c.Inconclusive > 0, t.Lost() > 0, c.Passed+c.Failed+c.Skipped == 0 && !t.shard:
+	case t.summary == nil, c.Inconclusive > 0, t.Lost() > 0, !t.ran && !t.shard:
 		return ExitInconclusive
 	case c.Failed > 0:
 		return ExitFail

@@ -214,6 +214,8 @@ func TestExitCodes(t *testing.T) {
 		{"finding before inconclusive", []result.Message{finding(result.New), test("TestA", result.Inconclusive)},
 			result.ExitFindings},
 		{"nothing ran", nil, result.ExitInconclusive},
+		{"no package ran anything", []result.Message{test(result.Setup, result.Skip)}, result.ExitInconclusive},
+		{"a package ran nothing", []result.Message{test(result.Setup, result.Skip), test("TestA", result.Skip)}, result.ExitPass},
 		{"lost test", []result.Message{plan("TestA", "TestB"), test("TestA", result.Pass)}, result.ExitInconclusive},
 		{"planned twice", []result.Message{plan("TestA", "TestB"), test("TestA", result.Pass), plan("TestB"),
 			test("TestB", result.Pass)}, result.ExitPass},

@@ -24,6 +24,7 @@ type Process struct {
 	owed     map[string]bool // tests of the plan that were known before it
 	planned  bool            // the plan is whole
 	done     bool            // M.Run returned
+	idle     bool            // it ended in order and without M.Run
 	tests    []*test
 	byID     map[uint64]*test
 	specs    []suite

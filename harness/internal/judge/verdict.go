@@ -152,8 +152,8 @@ func (p *Process) BegunSpecs() string {
 	return "^(" + strings.Join(parts, "|") + ")$"
 }
 
-// IsIdle says whether the process ended without M.Run.
-func (p *Process) IsIdle() bool { return p.started && !p.planned && !p.done }
+// IsIdle says, once Finish was called, whether the process ended in order and without M.Run.
+func (p *Process) IsIdle() bool { return p.idle }
 
 // Began says whether a test began in this process.
 func (p *Process) Began() bool { return len(p.tests) > 0 }
@@ -531,10 +531,10 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 		add(p.outside(), result.Inconclusive, o.Stopped)
 	case o.ExitCode != 0 && !p.planned:
 		add(result.Setup, result.Fail, "the test binary ended before its tests: "+p.ending(o))
-	case p.IsIdle() && !p.isOrderly(problem) && p.layout.callCount > 0:
+	case !p.planned && !p.done && p.layout.callCount > 0 && !p.isOrderly(problem):
 		add(result.Setup, result.Inconclusive, "the process ended before its tests, and not by os.Exit: "+p.ending(o))
 	case !p.planned:
-		p.judge.progress("no tests ran: TestMain ended the process without M.Run")
+		p.idle = true
 	case o.ExitCode != 0 && !p.done:
 		add(p.outside(), result.Fail, "the process went down: "+p.ending(o))
 	case !p.done:
