@@ -6,6 +6,7 @@
 package result
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -162,6 +163,9 @@ type Frame struct {
 	Lang   Lang   `json:"lang,omitempty"`
 	Source string `json:"source,omitempty"` // the line's text, trimmed
 }
+
+// KnownName is the name that people know the function by, empty if there is none.
+func (f *Frame) KnownName() string { return cmp.Or(f.Name, f.Function) }
 
 // Lang is the language that a frame was written in.
 type Lang string

@@ -1,7 +1,6 @@
 package baseline
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -224,7 +223,7 @@ func what(f *result.Finding) string {
 	if f.Blame == nil {
 		return f.Kind + " in code that is not under test"
 	}
-	return f.Kind + " in " + cmp.Or(f.Blame.Name, f.Blame.Function)
+	return f.Kind + " in " + f.Blame.KnownName()
 }
 
 // Update returns the baseline with what the comparison found: new findings with the day and the reason given, known
@@ -246,7 +245,7 @@ func (r *Run) Update(p *Policy, c Comparison, today Date, reason string) Baselin
 				e.Added, e.Reason = today, reason
 			}
 			if f.Blame != nil {
-				e.Function, e.Source = cmp.Or(f.Blame.Name, f.Blame.Function), f.Blame.Source
+				e.Function, e.Source = f.Blame.KnownName(), f.Blame.Source
 			}
 			for _, pkg := range old.Packages {
 				if !slices.ContainsFunc(r.Plans, func(p *result.Plan) bool { return p.Package == pkg }) {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,7 +138,7 @@ func (a *app) compareRuns(ctx context.Context, earlier, later []string, outs *ou
 		for _, f := range list.findings {
 			function := ""
 			if f.Blame != nil {
-				function = cmp.Or(f.Blame.Name, f.Blame.Function)
+				function = f.Blame.KnownName()
 			}
 			line(list.word, f.Fingerprint, f.Kind, function)
 		}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +105,7 @@ func (a *app) suppress(ctx context.Context, f suppressFlags, fingerprint string)
 func comment(f suppressFlags, finding *result.Finding, c *result.Config) []string {
 	where := ""
 	if b := finding.Blame; b != nil && b.Function != "" {
-		where = " in " + cmp.Or(b.Name, b.Function)
+		where = " in " + b.KnownName()
 	}
 	versions := fmt.Sprintf("seen with valgrind %s, %s", c.Valgrind, c.Go)
 	var out []string

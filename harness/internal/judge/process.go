@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -395,9 +394,9 @@ func blamed(f *result.Frame) string {
 	case f == nil:
 		return "code that is not under test"
 	case f.Line == 0:
-		return shortName(cmp.Or(f.Name, f.Function))
+		return shortName(f.KnownName())
 	}
-	return fmt.Sprintf("%s (%s:%d)", shortName(cmp.Or(f.Name, f.Function)), path.Base(f.File), f.Line)
+	return fmt.Sprintf("%s (%s:%d)", shortName(f.KnownName()), path.Base(f.File), f.Line)
 }
 
 // shortName leaves the last element of a Go function's import path.

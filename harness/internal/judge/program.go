@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -319,7 +318,7 @@ func (p *Program) chain(r *record) string {
 			if f.Function == "" || len(places) == 0 && f.Source == "" && r.blame != nil {
 				continue // begins with the code under test
 			}
-			text := shortName(cmp.Or(f.Name, f.Function))
+			text := shortName(f.KnownName())
 			if f.Line > 0 {
 				text += fmt.Sprintf(" (%s:%d)", path.Base(f.File), f.Line)
 			}

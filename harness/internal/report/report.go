@@ -6,7 +6,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -79,7 +78,7 @@ func (p Places) Location(f *result.Frame) string {
 // Function is a frame's function as people know it, cleaned, of a Go function's import path only the last element. It is "?" if the
 // function is not known.
 func Function(f *result.Frame) string {
-	name := Line(cmp.Or(f.Name, f.Function))
+	name := Line(f.KnownName())
 	if name == "" {
 		return "?"
 	}

@@ -200,7 +200,7 @@ func Title(f *result.Finding) string {
 	if f.Blame == nil {
 		return f.Kind
 	}
-	where := f.Blame.Function
+	where := f.Blame.KnownName()
 	if i := strings.LastIndexByte(where, '/'); i >= 0 {
 		where = where[i+1:]
 	}

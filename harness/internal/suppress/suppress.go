@@ -44,7 +44,7 @@ var notName = regexp.MustCompile(`[^A-Za-z0-9_.()*-]+`)
 func name(f *result.Finding) string {
 	words := []string{f.Kind}
 	if f.Blame != nil && f.Blame.Function != "" {
-		function := f.Blame.Function
+		function := f.Blame.KnownName()
 		if f.Blame.Lang == result.Go {
 			function = path.Base(function)
 		}

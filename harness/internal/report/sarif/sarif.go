@@ -381,7 +381,7 @@ func (h *Handler) location(f *result.Frame) location {
 			}
 		}
 	}
-	if name := report.Line(cmp.Or(f.Name, f.Function)); name != "" {
+	if name := report.Line(f.KnownName()); name != "" {
 		l.LogicalLocations = []logicalLocation{{name, "function"}}
 	}
 	return l
