@@ -157,29 +157,41 @@ func need(t *testing.T) {
 	}
 }
 
-func TestFindings(t *testing.T) {
-	need(t)
+// rootDir is the whole path of the repository.
+func rootDir(t *testing.T) string {
+	t.Helper()
 	dir, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// runPackage runs a package's tests under memcheck and checks how that ends.
+func runPackage(t *testing.T, pkg string, env []string, want result.ExitCode) *run {
+	t.Helper()
+	need(t)
+	dir := rootDir(t)
 	r := &run{tests: make(map[string]*result.Test)}
 	notes := new(strings.Builder)
-	code, err := harness.Run(t.Context(), harness.Config{
-		Patterns: []string{"./scenarios/planted"}, Dir: dir, Notes: notes,
-	}, r)
+	code, err := harness.Run(t.Context(), harness.Config{Patterns: []string{pkg}, Dir: dir, Env: env, Notes: notes}, r)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, notes)
 	}
-	if code != result.ExitPass {
-		t.Errorf("exit code %d, want 0", code)
+	if code != want {
+		t.Errorf("exit code %d, want %d", code, want)
 	}
+	return r
+}
+
+func TestFindings(t *testing.T) {
+	r := runPackage(t, "./scenarios/planted", nil, result.ExitPass)
 	checkTests(t, r)
 	byName := checkFindings(t, r.findings)
 	if t.Failed() {
 		return
 	}
-	checkSaved(t, dir, byName)
+	checkSaved(t, rootDir(t), byName)
 }
 
 // checkTests compares the verdicts: every spec passes, a bug's since its finding was expected, a twin's without one.
@@ -254,22 +266,7 @@ func checkFindings(t *testing.T, findings []*result.Finding) map[string]*result.
 
 // TestExit: the bug that ends its process. All three tests fail for that, and the two with the bug have the finding, too.
 func TestExit(t *testing.T) {
-	need(t)
-	dir, err := filepath.Abs(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &run{tests: make(map[string]*result.Test)}
-	notes := new(strings.Builder)
-	code, err := harness.Run(t.Context(), harness.Config{
-		Patterns: []string{"./scenarios/planted/exit"}, Dir: dir, Env: append(os.Environ(), "PLANTED_EXIT=1"), Notes: notes,
-	}, r)
-	if err != nil {
-		t.Fatalf("%v\n%s", err, notes)
-	}
-	if code != result.ExitFindings {
-		t.Errorf("exit code %d, want %d", code, result.ExitFindings)
-	}
+	r := runPackage(t, "./scenarios/planted/exit", append(os.Environ(), "PLANTED_EXIT=1"), result.ExitFindings)
 	got := make(map[string]string)
 	for name, test := range r.tests {
 		got[name] = fmt.Sprintf("%s, %d findings", test.Verdict, test.Findings)
