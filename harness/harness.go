@@ -112,9 +112,11 @@ type Config struct {
 	// lets programs run on.
 	OnError func(context.Context, Stop)
 
-	Tool    string    // cgogrind's version, for the config message
-	Command []string  // the command line, for the config message
-	Notes   io.Writer // notes for people, a line each: slow steps, packages without tests; none if nil
+	Tool    string   // cgogrind's version, for the config message
+	Command []string // the command line, for the config message
+	// Configuration is the configuration file that flags came from, as an absolute path, for the config message.
+	Configuration string
+	Notes         io.Writer // notes for people, a line each: slow steps, packages without tests; none if nil
 }
 
 // LeakCheck says when memcheck looks for leaks.
@@ -236,7 +238,7 @@ func (r *run) begin(ctx context.Context) (context.Context, context.CancelFunc) {
 		RunID: hex.EncodeToString(id), Tool: r.cfg.Tool, ProtocolVersion: result.ProtocolVersion,
 		Go: r.built.GoVersion, GOROOT: r.built.GOROOT, Valgrind: r.valgrind.Version.String(), Runtime: r.cfg.Runtime,
 		Profile: string(r.cfg.Profile), Allocator: strings.Join(r.malloc, "; "), Shard: r.cfg.Shard,
-		Command: r.cfg.Command, Dir: r.cfg.Dir,
+		Command: r.cfg.Command, Configuration: r.cfg.Configuration, Dir: r.cfg.Dir,
 		Root: repositoryRoot(r.cfg.Dir), Started: r.start, RunKey: r.runKey(),
 	}})
 	return runCtx, cancel

@@ -41,7 +41,10 @@ type Config struct {
 	Profile         string   `json:"profile,omitempty"` // how much time memcheck may take: quick, default, deep
 	Allocator       string   `json:"allocator"`         // whose malloc the programs use, and what is not checked: "system"
 	Command         []string `json:"command"`           // cgogrind's own command line
-	Dir             string   `json:"dir"`               // its working directory
+	// Configuration is the configuration file that flags came from beside the command line, as an absolute path; empty
+	// for none.
+	Configuration string `json:"configuration,omitempty"`
+	Dir           string `json:"dir"` // its working directory
 	// Root is the folder that reports for a repository name files relative to: that of the repository. Dir if empty.
 	Root    string    `json:"root,omitempty"`
 	Started time.Time `json:"started,omitzero"`

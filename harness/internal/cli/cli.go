@@ -34,6 +34,7 @@ type app struct {
 	Process
 	code       result.ExitCode
 	configFile string   // that --config names
+	configUsed string   // the file that was read, as an absolute path; empty for none
 	packages   []string // that the configuration names, for a command line without
 }
 

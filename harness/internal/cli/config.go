@@ -1,17 +1,21 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cgogrind/cgogrind/harness/internal/input"
+	"github.com/cgogrind/cgogrind/harness/internal/repository"
 	"github.com/cgogrind/cgogrind/harness/internal/tomlfile"
 )
 
@@ -26,12 +30,28 @@ key packages. Names of files are relative to the configuration file; flags on th
   packages = ["./..."]
   timeout = "45m"
   suppressions = ["ci/librados.supp"]
-  baseline = "cgogrind.baseline"`
+  baseline = "cgogrind.baseline"
+
+The report names the file that was used. Looking for one ends at the folder of the repository, or of
+the module or workspace where there is no repository. A file that cgogrind found is used only if it,
+and each folder from it to that of the repository, belongs to you or root and nobody else can write
+there; otherwise cgogrind says so and runs nothing. A repository that belongs to somebody else, as in
+a container, will do if git takes it for safe:
+
+  git config --global --add safe.directory DIR
+
+A file that --config names is used whoever wrote it, and --config none uses none.
+
+Flags that name a program to run (valgrind, toolexec, an extld in ldflags) are for the command line only. Files
+that a found configuration has cgogrind write lie in the repository.`
+
+// maxConfig is the size of a configuration file, in bytes.
+const maxConfig = input.Settings
 
 // configure makes the commands take from the configuration file what the command line does not say.
 func (a *app) configure(root *cobra.Command) {
 	root.PersistentFlags().StringVar(&a.configFile, "config", "",
-		"the configuration `FILE`; by default cgogrind.toml here or in the nearest folder above, none for no file")
+		"the configuration `FILE`; by default cgogrind.toml here or in the nearest folder above that the repository has,\nnone for no file")
 	root.AddCommand(&cobra.Command{
 		Use: "configuration", Short: "What a repository wants every time: cgogrind.toml", Long: configHelp,
 	})
@@ -46,7 +66,7 @@ func (a *app) configure(root *cobra.Command) {
 					return err
 				}
 			}
-			if err := a.applyConfig(root, cmd); err != nil {
+			if err := a.applyConfig(cmd.Context(), root, cmd); err != nil {
 				return err
 			}
 			return run(cmd, args)
@@ -55,13 +75,16 @@ func (a *app) configure(root *cobra.Command) {
 }
 
 // applyConfig sets the flags of a command that the command line does not set. All of the file is checked.
-func (a *app) applyConfig(root, cmd *cobra.Command) error {
-	file, err := findConfig(a.configFile)
+func (a *app) applyConfig(ctx context.Context, root, cmd *cobra.Command) error {
+	file, within, err := a.findConfig(ctx)
 	if err != nil || file == "" {
 		return err
 	}
-	text, err := os.ReadFile(file)
+	text, err := input.ReadFile(file, maxConfig)
 	if err != nil {
+		return usagef("reading the configuration: %v", err)
+	}
+	if a.configUsed, err = filepath.Abs(file); err != nil {
 		return usagef("reading the configuration: %v", err)
 	}
 	var tables map[string]any
@@ -87,6 +110,7 @@ func (a *app) applyConfig(root, cmd *cobra.Command) error {
 		if of == nil {
 			return wrong("", "there is no such command: tables are called as commands")
 		}
+		set := make(map[string]string) // keys by the flags that they set
 		for _, key := range sortedKeys(keys) {
 			values, single, err := texts(keys[key])
 			if err != nil {
@@ -98,10 +122,17 @@ func (a *app) applyConfig(root, cmd *cobra.Command) error {
 				}
 				continue
 			}
-			flag := of.Flags().Lookup(key)
-			if flag == nil || key == "help" {
+			flag := flagNamed(of, key)
+			if flag == nil {
 				return wrong(key, "cgogrind %s has no such flag: cgogrind help %[1]s lists them", table)
 			}
+			if why := commandLineOnly(flag, values); why != "" {
+				return wrong(key, "%s", why)
+			}
+			if other := set[flag.Name]; other != "" {
+				return wrong(key, "it is the same flag as %s", other)
+			}
+			set[flag.Name] = key
 			if _, isList := flag.Value.(pflag.SliceValue); !isList && !single {
 				return wrong(key, "it takes one value, not a list")
 			}
@@ -109,7 +140,11 @@ func (a *app) applyConfig(root, cmd *cobra.Command) error {
 				continue
 			}
 			for _, v := range values {
-				if err := cmd.Flags().Set(key, besides(file, flag, v)); err != nil {
+				v = besides(file, flag, v)
+				if why := outside(within, flag, v); why != "" {
+					return wrong(key, "%s", why)
+				}
+				if err := cmd.Flags().Set(flag.Name, v); err != nil {
 					return wrong(key, "%q: %v", v, err)
 				}
 			}
@@ -118,36 +153,129 @@ func (a *app) applyConfig(root, cmd *cobra.Command) error {
 	return nil
 }
 
-// findConfig returns the configuration file's name, "" if there is none.
-func findConfig(named string) (string, error) {
-	switch named {
+// flagNamed is a command's flag, by its name or its letter. Nil for one that makes no sense in a file.
+func flagNamed(of *cobra.Command, key string) *pflag.Flag {
+	flag := of.Flags().Lookup(key)
+	if flag == nil && len(key) == 1 {
+		flag = of.Flags().ShorthandLookup(key)
+	}
+	if flag == nil || slices.Contains([]string{"help", "config"}, flag.Name) {
+		return nil
+	}
+	return flag
+}
+
+// external matches linker flags that name a program.
+var external = regexp.MustCompile(`(^|[\s'"=])--?extld\b`)
+
+// commandLineOnly says why a flag has no place in a configuration: one file must not decide what runs on the machines of
+// all who have the repository. Empty for the others.
+func commandLineOnly(flag *pflag.Flag, values []string) string {
+	const why = "it names a program to run, which a configuration file does not: give it on the command line"
+	switch flag.Name {
+	case "valgrind", "toolexec":
+		return why
+	case "ldflags":
+		if slices.ContainsFunc(values, external.MatchString) {
+			return "with -extld " + why
+		}
+	case "C":
+		return "the working directory decides which configuration is used: give it on the command line"
+	}
+	return ""
+}
+
+// written are the flags that name a file or folder that is written.
+var written = []string{"stream", "junit", "sarif", "html", "markdown", "save", "output", "file"}
+
+// outside says why a file is not written, if it lies outside of a folder; within is empty for none.
+func outside(within string, flag *pflag.Flag, name string) string {
+	if within == "" || name == "" || !slices.Contains(written, flag.Name) {
+		return ""
+	}
+	real, err := filepath.Abs(name)
+	if err == nil {
+		real, err = resolve(real)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	if rel, err := filepath.Rel(within, real); err != nil || !filepath.IsLocal(rel) {
+		return fmt.Sprintf("%s is not in the repository (%s): a configuration that was found writes there only; "+
+			"give it on the command line", real, within)
+	}
+	return ""
+}
+
+// resolve resolves symbolic links as far as a path exists.
+func resolve(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return real, err
+	}
+	if to, err := os.Readlink(path); err == nil { // it leads to what does not exist yet
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		return resolve(to)
+	}
+	dir, err := resolve(filepath.Dir(path))
+	return filepath.Join(dir, filepath.Base(path)), err
+}
+
+// findConfig returns the configuration file's name, "" if there is none. within is the folder that a file may write in; it
+// is empty if the command line names the file.
+func (a *app) findConfig(ctx context.Context) (file, within string, err error) {
+	switch a.configFile {
 	case "none":
-		return "", nil
+		return "", "", nil
 	case "":
 	default:
-		return named, nil
+		return a.configFile, "", nil
 	}
 	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("finding the configuration: %w", err)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
 	}
-	way := "" // to dir: short, as long as it is here
-	for {
+	if err != nil {
+		return "", "", fmt.Errorf("finding the configuration: %w", err)
+	}
+	root, err := repository.Root(dir)
+	if err != nil {
+		return "", "", fmt.Errorf("finding the configuration: %w", err)
+	}
+	for way := ""; ; way = filepath.Join("..", way) { // to dir: short, as long as it is here
 		for _, name := range configNames {
-			_, err := os.Stat(filepath.Join(dir, name))
-			switch {
+			switch _, err := os.Lstat(filepath.Join(dir, name)); {
 			case err == nil:
-				return filepath.Join(way, name), nil
+				file := filepath.Join(way, name)
+				return file, root, a.mayObey(ctx, root, filepath.Join(dir, name), file)
 			case !errors.Is(err, fs.ErrNotExist):
-				return "", usagef("finding the configuration: %v", err)
+				return "", "", usagef("finding the configuration: %v", err)
 			}
 		}
-		above := filepath.Dir(dir)
-		if above == dir {
-			return "", nil
+		if dir == root {
+			return "", "", nil
 		}
-		dir, way = above, filepath.Join("..", way)
+		dir = filepath.Dir(dir)
 	}
+}
+
+// mayObey fails if somebody else can have written a configuration file.
+func (a *app) mayObey(ctx context.Context, root, path, file string) error {
+	err := repository.NewTrust(ctx, root, a.Env).Check(path)
+	var unsafe *repository.Error
+	if !errors.As(err, &unsafe) {
+		if err != nil {
+			return usagef("finding the configuration: %v", err)
+		}
+		return nil
+	}
+	text := fmt.Sprintf("%s is not used, as somebody else may have written it: %v.", file, unsafe)
+	if unsafe.Remedy != "" {
+		text += "\nIf that is as it should be: " + unsafe.Remedy
+	}
+	return usagef("%s\nThis run alone: --config %s uses the file, --config none does without", text, file)
 }
 
 func commandNamed(root *cobra.Command, name string) *cobra.Command {
@@ -181,7 +309,7 @@ func texts(value any) (values []string, single bool, err error) {
 // besides makes a file's name in the configuration relative to it.
 func besides(config string, flag *pflag.Flag, value string) string {
 	kind, _ := pflag.UnquoteUsage(flag)
-	if kind != "FILE" && !(kind == "PATH" && strings.Contains(value, "/")) || filepath.IsAbs(value) || value == "" {
+	if kind != "FILE" && kind != "DIR" && !(kind == "PATH" && strings.Contains(value, "/")) || filepath.IsAbs(value) || value == "" {
 		return value
 	}
 	return filepath.Join(filepath.Dir(config), value)

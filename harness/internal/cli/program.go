@@ -91,7 +91,7 @@ func (a *app) programConfig(f programFlags) (harness.Config, error) {
 	cfg := harness.Config{
 		Env: a.Env, Valgrind: f.valgrind, AllFrames: f.allFrames, KeepWork: f.keepWork, Timeout: f.timeout,
 		Suppressions: f.suppressions, TraceChildren: f.traceChildren, Runtime: result.Runtime(f.runtime),
-		Tool: version(), Command: a.Args, Notes: a.Stderr,
+		Tool: version(), Command: a.Args, Configuration: a.configUsed, Notes: a.Stderr,
 	}
 	if f.timeout == 0 {
 		cfg.Timeout = -1

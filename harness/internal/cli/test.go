@@ -126,7 +126,7 @@ func (a *app) config(f testFlags) (harness.Config, error) {
 		Patterns: f.patterns, Env: a.Env, Run: f.run, Skip: f.skip, Valgrind: f.valgrind, AllFrames: f.allFrames,
 		GCStress: f.gcStress, CgoCheck2: f.cgoCheck2, KeepWork: f.keepWork, Verbose: f.verbose,
 		Suppressions: f.suppressions, SaveDir: f.save,
-		Tool: version(), Command: a.Args, Notes: a.Stderr,
+		Tool: version(), Command: a.Args, Configuration: a.configUsed, Notes: a.Stderr,
 	}
 	cfg.TraceChildren = f.traceChildren
 	var err error

@@ -45,6 +45,14 @@ func (p Places) File(file string) string {
 	return file
 }
 
+// Near names a file relative to a folder where that is the shorter name; empty for no file.
+func Near(file, dir string) string {
+	if rel, err := filepath.Rel(dir, file); file != "" && err == nil && len(rel) < len(file) {
+		return rel
+	}
+	return file
+}
+
 // Within returns a file's path below a folder, if it is there.
 func Within(dir, file string) (rel string, ok bool) {
 	if dir == "" {

@@ -162,7 +162,7 @@ func (h *Handler) page(s *result.Summary) *page {
 	for _, f := range []fact{
 		{"started", started}, {"took", took.String()}, {"cgogrind", h.config.Tool}, {"Go", h.config.Go},
 		{"valgrind", h.config.Valgrind}, {"runtime", runtime}, {"allocator", h.config.Allocator}, {"folder", h.config.Dir},
-		{"command", strings.Join(h.config.Command, " ")},
+		{"command", strings.Join(h.config.Command, " ")}, {"flags of", report.Near(h.config.Configuration, h.config.Dir)},
 	} {
 		if f.Value = report.Line(f.Value); f.Value != "" {
 			p.Facts = append(p.Facts, f)

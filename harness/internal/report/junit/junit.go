@@ -224,6 +224,7 @@ func (h *Handler) properties() []xmlProperty {
 	c := &h.config
 	props := []xmlProperty{
 		{"cgogrind", c.Tool}, {"go", c.Go}, {"valgrind", c.Valgrind}, {"runtime", string(c.Runtime)},
+		{"configuration", report.Near(c.Configuration, c.Dir)},
 	}
 	for i := range props {
 		props[i].Value = report.Line(props[i].Value)

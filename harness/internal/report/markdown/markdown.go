@@ -148,7 +148,8 @@ func (h *Handler) write(s *result.Summary) {
 		h.line("")
 	}
 	took := time.Duration(s.ElapsedS * float64(time.Second)).Round(10 * time.Millisecond)
-	versions := []string{"cgogrind " + h.config.Tool, h.config.Go, "valgrind " + h.config.Valgrind, took.String()}
+	versions := []string{"cgogrind " + h.config.Tool, h.config.Go, "valgrind " + h.config.Valgrind,
+		"flags of " + report.Near(h.config.Configuration, h.config.Dir), took.String()}
 	versions = slices.DeleteFunc(versions, func(s string) bool { return s == "" || strings.HasSuffix(s, " ") })
 	h.line("<sub>%s</sub>", text(strings.Join(versions, ", ")))
 }

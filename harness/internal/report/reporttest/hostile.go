@@ -38,7 +38,7 @@ func Hostile() []result.Message {
 	msgs := []result.Message{
 		{Config: &result.Config{
 			RunID: Evil, Tool: Evil, ProtocolVersion: result.ProtocolVersion, Go: Evil, GOROOT: Evil, Valgrind: Evil,
-			Runtime: result.Runtime(Evil), Allocator: Evil, Command: []string{Evil}, Dir: Evil, Root: Evil,
+			Runtime: result.Runtime(Evil), Allocator: Evil, Command: []string{Evil}, Configuration: Evil, Dir: Evil, Root: Evil,
 			Shard: &result.Shard{Index: -1, Count: 0}, RunKey: Evil,
 		}},
 		{Progress: &result.Progress{Package: Evil, Text: Evil}},

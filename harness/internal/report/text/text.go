@@ -70,6 +70,9 @@ func (h *Handler) Handle(_ context.Context, m result.Message) error {
 		if c.Runtime == result.Stock {
 			versions = append(versions, "stock runtime: expect false errors")
 		}
+		if c.Configuration != "" {
+			versions = append(versions, "flags of "+report.Near(c.Configuration, c.Dir))
+		}
 		h.line("%s", h.print.Dim(report.Line(strings.Join(versions, ", "))))
 	case m.Test != nil:
 		h.test(m.Test)
