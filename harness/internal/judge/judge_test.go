@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -178,7 +179,8 @@ func judgeConfig(t *testing.T, cfg Config, r *report, o Outcome) judged {
 		}
 	})
 	p := j.Process([]string{"valgrind", binary})
-	_, _ = p.Output().Write([]byte(r.output.String()))
+	var printed sync.WaitGroup // the output comes while the report does
+	printed.Go(func() { _, _ = p.Output().Write([]byte(r.output.String())) })
 	for _, ev := range r.events {
 		dir := cfg.Dir
 		if e, ok := ev.(*valgrind.Error); ok {
@@ -186,6 +188,7 @@ func judgeConfig(t *testing.T, cfg Config, r *report, o Outcome) judged {
 		}
 		p.Event(ev, nil)
 	}
+	printed.Wait()
 	out.remaining = p.Finish(o)
 	out.unconfirmed = p.Unconfirmed()
 	j.Finish()
@@ -1179,6 +1182,40 @@ func TestIncompleteEvidence(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Go's signal handler told of a fault, and lets it happen once more to end the process: that is one error, whether what was
+// printed is read before memcheck's report or after it.
+func TestSecondFaultIsNoError(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		r := newReport().plan("TestA")
+		r.begin("TestA")
+		e := r.error("InvalidWrite", freed(r.ids["TestA"], testA))
+		r.fold(e.Unique)
+		r.add(valgrind.FatalSignal{Signal: 11, Name: "SIGSEGV", Code: 1})
+		var found *result.Finding
+		j := New(testConfig(t), func(m result.Message) {
+			if m.Finding != nil {
+				found = m.Finding
+			}
+		})
+		p := j.Process([]string{"valgrind", binary})
+		say := func() { _, _ = p.Output().Write([]byte("SIGSEGV: segmentation violation\n")) }
+		if !late {
+			say()
+		}
+		for _, ev := range r.finish().events {
+			p.Event(ev, nil)
+		}
+		if late {
+			say()
+		}
+		p.Finish(Outcome{ExitCode: -1, Signal: "SIGSEGV"})
+		j.Finish()
+		if found == nil || found.Count != 1 {
+			t.Errorf("late=%v: %+v", late, found)
+		}
+	}
 }
 
 func TestProcessGoesDown(t *testing.T) {

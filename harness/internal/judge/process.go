@@ -145,7 +145,9 @@ func (p *Process) Owe(tests []string) {
 	}
 }
 
-// Output takes what the test binary prints, standard error included, with -test.v=test2json.
+// Output takes what the test binary prints, standard error included, with -test.v=test2json. It may be written to while
+// Event is called: nothing here reads it before the process has ended, when all of it is there. Whatever is said about
+// what was printed is so the same in each run.
 func (p *Process) Output() *Output { return p.output }
 
 // Event takes what valgrind.Read yields next. It does not keep the event.
@@ -164,7 +166,6 @@ func (p *Process) Event(ev valgrind.Event, err error) {
 		for _, c := range ev {
 			p.counts[c.Unique] = int(c.Count)
 		}
-		p.forgetSecondFault()
 	case valgrind.SuppressionCounts:
 		for _, c := range ev {
 			p.judge.suppressed[c.Name] += c.Count
@@ -175,6 +176,13 @@ func (p *Process) Event(ev valgrind.Event, err error) {
 			p.faulted = p.order[len(p.order)-1]
 		}
 	}
+}
+
+// takeOutput takes what was printed, when the process has ended.
+func (p *Process) takeOutput() {
+	p.output.Close()
+	p.forgetSecondFault()
+	p.addCgoCheck()
 }
 
 // forgetSecondFault takes back what memcheck counted twice: a fault that Go's signal handler has told of happens once more,

@@ -75,8 +75,7 @@ func (p *Program) Leaks(text string) int {
 // Finish takes how the process ended and emits the verdicts. Call Judge.Finish next.
 func (p *Program) Finish(o Outcome) {
 	proc := p.process
-	proc.output.Close()
-	proc.addCgoCheck()
+	proc.takeOutput()
 	p.whole.elapsed = o.Elapsed
 	for unique, r := range proc.byUnique {
 		if n := proc.counts[unique]; r != nil && n > 0 && !isLeak(r.kind) {

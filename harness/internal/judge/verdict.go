@@ -44,8 +44,7 @@ func (p *Process) settle() {
 		return
 	}
 	p.settled = true
-	p.output.Close()
-	p.addCgoCheck()
+	p.takeOutput()
 	p.dropIdleNodes()
 	p.dropLeaksOfUnfinished()
 	p.resolveFolds()
