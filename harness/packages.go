@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -21,10 +22,10 @@ const interrupted = "the run was interrupted"
 
 // runAll runs the tests of all packages, as many at a time as there are slots for processes.
 func (r *run) runAll(ctx context.Context) error {
-	var named []judge.Named
+	var named []frames.Package
 	var packages []build.Package
 	for _, p := range r.built.Packages {
-		named = append(named, judge.Named{ImportPath: p.ImportPath, Dir: p.Sources()})
+		named = append(named, frames.Package{ImportPath: p.ImportPath, Dir: p.Sources()})
 		switch {
 		case p.Binary == "":
 			fmt.Fprintf(r.cfg.Notes, "%s: no test files\n", p.ImportPath)
@@ -80,7 +81,7 @@ type packageRun struct {
 	held []result.Message
 }
 
-func (p *packageRun) do(ctx context.Context, named []judge.Named) error {
+func (p *packageRun) do(ctx context.Context, named []frames.Package) error {
 	defer func() {
 		if p.first { // no process took the slot
 			<-p.slots

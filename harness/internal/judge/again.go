@@ -123,7 +123,7 @@ func (p *Process) addStacks(o Outcome) {
 	if p.signal != nil && len(p.signal.Stack) > 0 {
 		fmt.Fprintf(&text, "%s at:\n", p.signal.Name)
 		e := p.named(&valgrind.Error{Sections: []valgrind.Section{{Stack: p.signal.Stack}}})
-		for _, f := range p.judge.frames.shown(e.Sections[0].Stack) {
+		for _, f := range p.judge.frames.Shown(e.Sections[0].Stack) {
 			fmt.Fprintf(&text, "    %s\n", place(f))
 		}
 	}

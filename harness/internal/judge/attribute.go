@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -71,7 +72,7 @@ func (p *Process) attribute(e *valgrind.Error, sections []valgrind.Section) (
 
 // hasGo says whether a stack has a Go function in it: that of a thread that C made has none.
 func hasGo(s valgrind.Section) bool {
-	return slices.ContainsFunc(s.Stack, func(f valgrind.Frame) bool { return goPackage(f.Function) != "" })
+	return slices.ContainsFunc(s.Stack, func(f valgrind.Frame) bool { return frames.GoPackage(f.Function) != "" })
 }
 
 // outside names the time between tests.
@@ -109,7 +110,7 @@ func (p *Process) running() []*test {
 // testOfFunction returns the test whose function, or a closure in it, is f: pkg.TestX, pkg.TestX.func1. Tests that have
 // ended count only when ended is set. With one subtest running, that is meant.
 func (p *Process) testOfFunction(f string, ended bool) *test {
-	pkg := goPackage(f)
+	pkg := frames.GoPackage(f)
 	if pkg != p.judge.cfg.ImportPath && pkg != p.judge.cfg.ImportPath+"_test" {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -38,7 +39,7 @@ func (c *clues) both(in clue) {
 func (p *Process) cluesOf(e *valgrind.Error, a account) clues {
 	var c clues
 	here := func(format string, args ...any) clue { return clue{p, fmt.Sprintf(format, args...)} }
-	call, known := p.judge.frames.callOf(a.sections)
+	call, known := p.judge.frames.CallOf(a.sections)
 	inLine := clue{text: fmt.Sprintf("%s by %s", e.Kind, call)}
 	if uninit.MatchString(string(e.Kind)) {
 		inLine.text = "not written, used by " + call
@@ -177,25 +178,6 @@ func (j *Judge) explanation(f *result.Finding, offering map[clue][]*result.Findi
 	return nil
 }
 
-// callOf names the line of the code under test that an error's own stack comes from, and the function that it calls. It
-// is not known if that stack has no such line.
-func (r *frameReader) callOf(sections []valgrind.Section) (call string, known bool) {
-	if len(sections) == 0 || r.blame(sections[:1]) == nil {
-		return "", false
-	}
-	stacks := r.significant(sections[:1])
-	frames := stacks[len(stacks)-1].Frames
-	line := frames[len(frames)-1]
-	callee := ""
-	if len(frames) > 1 {
-		callee = frames[len(frames)-2].Function
-	}
-	if line.Line == 0 {
-		return "", false
-	}
-	return fmt.Sprintf("%s:%d %s calling %q", line.File, line.Line, line.Function, callee), true
-}
-
 // site identifies a stack within a process: with all its addresses, those that carry a test's identity included.
 func site(stack []valgrind.Frame) string {
 	var b strings.Builder
@@ -208,7 +190,7 @@ func site(stack []valgrind.Frame) string {
 // goSite is the part of a stack from the line of Go on that called C, "" if the code under test has none there.
 func (p *Process) goSite(stack []valgrind.Frame) string {
 	for i, f := range stack {
-		if p.judge.frames.tier(f) != tierNone && goPackage(f.Function) != "" {
+		if p.judge.frames.Tier(f) != frames.None && frames.GoPackage(f.Function) != "" {
 			return fmt.Sprint(p.layout.identity(stack), site(stack[i:]))
 		}
 	}

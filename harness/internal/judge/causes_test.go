@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -230,11 +231,11 @@ func TestCauses(t *testing.T) {
 }
 
 // withIdentity puts a test's identity between the frames of C and those of Go.
-func withIdentity(frames []valgrind.Frame, id uint64) []valgrind.Frame {
-	for i, f := range frames {
-		if i > 0 && goPackage(f.Function) != "" && goPackage(frames[0].Function) == "" {
-			return slices.Concat(frames[:i], identified(id), frames[i:])
+func withIdentity(stack []valgrind.Frame, id uint64) []valgrind.Frame {
+	for i, f := range stack {
+		if i > 0 && frames.GoPackage(f.Function) != "" && frames.GoPackage(stack[0].Function) == "" {
+			return slices.Concat(stack[:i], identified(id), stack[i:])
 		}
 	}
-	return frames
+	return stack
 }

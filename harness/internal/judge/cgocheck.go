@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
 
@@ -51,7 +52,10 @@ func (p *Process) failedStack() []valgrind.Frame {
 		if at == nil || strings.HasPrefix(lines[i], "created by ") {
 			break
 		}
-		name, _, _ := cutLast(lines[i], "(") // the arguments
+		name := lines[i]
+		if open := strings.LastIndexByte(name, '('); open >= 0 {
+			name = name[:open] // without the arguments
+		}
 		if name == "panic" {
 			stack = nil
 			continue
@@ -62,7 +66,7 @@ func (p *Process) failedStack() []valgrind.Frame {
 		f.Line, _ = strconv.Atoi(at[2]) // digits
 		stack = append(stack, f)
 	}
-	for len(stack) > 1 && goPackage(stack[0].Function) == "runtime" {
+	for len(stack) > 1 && frames.GoPackage(stack[0].Function) == "runtime" {
 		stack = stack[1:]
 	}
 	return stack

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
-	"github.com/cgogrind/cgogrind/valgrind"
 )
 
 // expectation is a finding that a test declared it must cause: see package expect.
@@ -61,36 +61,11 @@ func (e *expectation) names(f string) bool {
 	if f == e.function {
 		return true
 	}
-	pkg := goPackage(f)
+	pkg := frames.GoPackage(f)
 	if pkg == "" {
 		return false
 	}
-	return e.function == shortName(f) || e.function == goLocalName(f)
-}
-
-// blamable returns the functions of the code under test in a finding's stacks, from the innermost to the blamed one.
-func (r *frameReader) blamable(sections []valgrind.Section) []string {
-	blame := r.blame(sections)
-	if blame == nil {
-		return nil
-	}
-	var out []string
-	for _, s := range sections {
-		for i, f := range s.Stack {
-			if r.tier(f) == tierNone {
-				continue
-			}
-			name := goName(f.Function)
-			out = append(out, name)
-			if known := knownAs(s.Stack, i); known != "" {
-				out = append(out, known)
-			}
-			if name == blame.Function && f.Line == blame.Line {
-				return out
-			}
-		}
-	}
-	return out
+	return e.function == frames.ShortName(f) || e.function == frames.LocalName(f)
 }
 
 // disposition decides about a record as a finding of t, and marks the expectations that it meets.

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -171,7 +172,7 @@ func (p *Process) idDepth(stack []valgrind.Frame) int {
 		if i == 0 || f.IP != stack[i-1].IP {
 			n++
 		}
-		if p.layout.identity(stack[i:i+1]) != 0 && goName(f.Function) == "runtime.cgogrindCall" {
+		if p.layout.identity(stack[i:i+1]) != 0 && frames.GoName(f.Function) == "runtime.cgogrindCall" {
 			if uint64(len(p.tests)) >= p.layout.callCount {
 				n++
 			}
@@ -185,23 +186,6 @@ func (p *Process) idDepth(stack []valgrind.Frame) int {
 // innermost four addresses of the stacks, after a hundred errors two.
 func (p *Process) isSamePlace(f fold, r *record) bool {
 	return r == nil || len(r.tests) == 1 && r.tests[0] == f.tests[0] || 0 < r.depth && r.depth <= f.compared()
-}
-
-// depth says the how-many-th address of a stack the blamed frame is at, from 1; 0 if it is not there.
-func (r *frameReader) depth(stack []valgrind.Frame, blame *result.Frame) int {
-	if blame == nil {
-		return 0
-	}
-	n := 0
-	for i, f := range stack {
-		if i == 0 || f.IP != stack[i-1].IP {
-			n++
-		}
-		if f.Line == blame.Line && goName(f.Function) == blame.Function && r.tier(f) != tierNone {
-			return n
-		}
-	}
-	return 0
 }
 
 // repeated makes a fold a record of its own, unless the test has that finding already, or it is noise.

@@ -376,7 +376,7 @@ func TestDepth(t *testing.T) {
 	var got []string
 	for _, f := range []*result.Frame{{Function: "inlined", Line: 4}, {Function: "outer", Line: 3},
 		{Function: goFree.Function, Line: 9}, {Function: "other"}, nil} {
-		got = append(got, fmt.Sprint(fr.depth(e.Sections[0].Stack, f)))
+		got = append(got, fmt.Sprint(fr.Depth(e.Sections[0].Stack, f)))
 	}
 	if diff := cmp.Diff("3 3 4 0 0", strings.Join(got, " ")); diff != "" {
 		t.Error(diff)

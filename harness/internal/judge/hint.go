@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
 
@@ -196,7 +197,7 @@ func freedBy(function string) func(account) bool {
 }
 
 func hasFunction(stack []valgrind.Frame, re *regexp.Regexp) bool {
-	return slices.ContainsFunc(stack, func(f valgrind.Frame) bool { return re.MatchString(goName(f.Function)) })
+	return slices.ContainsFunc(stack, func(f valgrind.Frame) bool { return re.MatchString(frames.GoName(f.Function)) })
 }
 
 // lender says whether the function that lent the memory matches.
@@ -266,5 +267,5 @@ func both(f, g func(account) bool) func(account) bool {
 
 // inGo says whether it was Go code that read or wrote.
 func inGo(a account) bool {
-	return len(a.sections) > 0 && len(a.sections[0].Stack) > 0 && goPackage(a.sections[0].Stack[0].Function) != ""
+	return len(a.sections) > 0 && len(a.sections[0].Stack) > 0 && frames.GoPackage(a.sections[0].Stack[0].Function) != ""
 }

@@ -9,6 +9,7 @@ package judge
 import (
 	"slices"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/internal/symbols"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -19,7 +20,7 @@ type Config struct {
 	Dir        string
 	ModulePath string
 	ModuleDir  string
-	Named      []Named // the packages that the run was asked for, this one included
+	Named      []frames.Package // the packages that the run was asked for, this one included
 	GOROOT     string
 	Binary     string // the test binary's path, as memcheck reports it
 	Program    bool   // the binary is no Go program
@@ -39,14 +40,11 @@ type Repro struct {
 	TestFlags []string // of the test binary, those that choose tests excepted
 }
 
-// Named is a package that the run was asked for.
-type Named struct{ ImportPath, Dir string }
-
 // Judge judges one package. It is not safe for concurrent use.
 type Judge struct {
 	cfg      Config
 	emit     func(result.Message)
-	frames   *frameReader
+	frames   *frames.Reader
 	findings []*result.Finding
 	byKey    map[findingKey]*result.Finding
 	clues    map[*result.Finding][]clues // of each record of a finding
@@ -77,7 +75,10 @@ func New(cfg Config, emit func(result.Message)) *Judge {
 		clues: make(map[*result.Finding][]clues), interrupted: make(map[string]interruption),
 		suppressed: make(map[string]uint64), waiting: make(map[string]bool),
 	}
-	j.frames = &frameReader{cfg: &j.cfg, files: make(map[string][]string)}
+	j.frames = frames.New(frames.Code{
+		ModulePath: cfg.ModulePath, ModuleDir: cfg.ModuleDir, Named: cfg.Named, GOROOT: cfg.GOROOT, Binary: cfg.Binary,
+		Program: cfg.Program, AllFrames: cfg.AllFrames,
+	})
 	return j
 }
 

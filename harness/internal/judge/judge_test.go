@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -154,7 +155,7 @@ func testConfig(t *testing.T) Config {
 	return Config{
 		ImportPath: "example.com/m/p", Dir: filepath.Join(dir, "m/p"), ModulePath: "example.com/m",
 		ModuleDir: filepath.Join(dir, "m"), GOROOT: "/usr/local/go", Binary: binary, Token: "f00d",
-		Named: []Named{{"example.com/m/p", filepath.Join(dir, "m/p")}},
+		Named: []frames.Package{{ImportPath: "example.com/m/p", Dir: filepath.Join(dir, "m/p")}},
 	}
 }
 
@@ -439,7 +440,7 @@ func TestFingerprintIsStable(t *testing.T) {
 		return judgeConfig(t, cfg, r.finish(), whole).findings[0].Fingerprint
 	}
 	want := fingerprint(func(*Config) {}, 1, testA)
-	if got := fingerprint(func(c *Config) { c.Named = []Named{{"example.com/m/q", "/q"}} }, 1, testA); got != want {
+	if got := fingerprint(func(c *Config) { c.Named = []frames.Package{{ImportPath: "example.com/m/q", Dir: "/q"}} }, 1, testA); got != want {
 		t.Errorf("another package named: %s, want %s", got, want)
 	}
 	if got := fingerprint(func(c *Config) { c.AllFrames = true }, 1, testA); got != want {
@@ -1426,7 +1427,7 @@ func TestBlame(t *testing.T) {
 			fr := New(cfg, nil).frames
 			e := located(&valgrind.Error{Sections: c.sections}, cfg.Dir)
 			got := ""
-			if b := fr.blame(e.Sections); b != nil {
+			if b := fr.Blame(e.Sections); b != nil {
 				got = b.Function
 			}
 			if got != c.want {
@@ -1436,29 +1437,9 @@ func TestBlame(t *testing.T) {
 	}
 }
 
-func TestGoPackage(t *testing.T) {
-	for function, want := range map[string]string{
-		"example.com/m/p.TestA.func1.2":                     "example.com/m/p",
-		"example.com/m/p.(*T).Method":                       "example.com/m/p",
-		"example.com/m/p.Generic[go.shape.struct { x.Y }]":  "example.com/m/p",
-		"gopkg.in/yaml%2ev3.Unmarshal":                      "gopkg.in/yaml.v3",
-		"runtime.mallocgc":                                  "runtime",
-		"main.main":                                         "main",
-		"free":                                              "",
-		"dfree.constprop.0":                                 "",
-		"librados::IoCtxImpl::write(object_t const&, char)": "",
-		"operator delete(void*)":                            "",
-		"":                                                  "",
-	} {
-		if got := goPackage(function); got != want {
-			t.Errorf("%q: package %q, want %q", function, got, want)
-		}
-	}
-}
-
 func TestSymbolLessFrame(t *testing.T) {
 	fr := New(testConfig(t), nil).frames
-	if diff := cmp.Diff(result.Frame{Object: noSymbol.Object, Offset: 0x1c4}, fr.frame(noSymbol)); diff != "" {
+	if diff := cmp.Diff(result.Frame{Object: noSymbol.Object, Offset: 0x1c4}, fr.Frame(noSymbol)); diff != "" {
 		t.Error(diff)
 	}
 }

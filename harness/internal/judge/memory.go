@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
 
@@ -49,16 +50,16 @@ func (a *account) add(label string, stack, all []valgrind.Frame) {
 func tell(e *valgrind.Error) account {
 	a := account{message: valgrind.Plain(e.What.Text)}
 	for i := 0; i < len(e.Sections); i++ {
-		text, stack := e.Sections[i].Text.Text, withoutCgoClosures(e.Sections[i].Stack)
+		text, stack := e.Sections[i].Text.Text, frames.WithoutCgoClosures(e.Sections[i].Stack)
 		var next []valgrind.Frame
 		if i+1 < len(e.Sections) {
-			next = withoutCgoClosures(e.Sections[i+1].Stack)
+			next = frames.WithoutCgoClosures(e.Sections[i+1].Stack)
 		}
 		b, isBlock := parseBlock(text)
 		switch {
 		case notBlock.MatchString(text):
 			a.memory = noBlock
-			if addr, ok := address(e); ok && addr < pageSize {
+			if addr, ok := address(e); ok && addr < frames.PageSize {
 				a.memory = nearNil
 			}
 			a.add(valgrind.Plain(text), stack, stack)
@@ -241,7 +242,7 @@ func isGoAllocation(stack []valgrind.Frame) bool { return isRequest(stack, goAnn
 func isGoRelease(stack []valgrind.Frame) bool    { return isRequest(stack, goRelease) }
 
 func isRequest(stack []valgrind.Frame, of string) bool {
-	return len(stack) > 1 && goName(stack[0].Function) == goRequest && goName(stack[1].Function) == of
+	return len(stack) > 1 && frames.GoName(stack[0].Function) == goRequest && frames.GoName(stack[1].Function) == of
 }
 
 // makers are the functions that compiled code and the standard library call for an object, and what becomes of it. The
@@ -262,8 +263,8 @@ var makers = []struct {
 func parseGoObject(stack []valgrind.Frame) goObject {
 	o := goObject{noun: "Go object", verb: "made", stack: stack}
 	n := 0
-	for n < len(stack) && isAllocator(goName(stack[n].Function)) {
-		name := goName(stack[n].Function)
+	for n < len(stack) && isAllocator(frames.GoName(stack[n].Function)) {
+		name := frames.GoName(stack[n].Function)
 		if strings.HasPrefix(name, "internal/runtime/maps.") {
 			o.noun = "part of a Go map"
 		}
@@ -284,7 +285,7 @@ func parseGoObject(stack []valgrind.Frame) goObject {
 // isAllocator says whether a function in the stack of an allocation is the runtime's or belongs to what compiled code
 // and the standard library reach it by.
 func isAllocator(function string) bool {
-	switch pkg := goPackage(function); {
+	switch pkg := frames.GoPackage(function); {
 	case pkg == "runtime", pkg == "internal/bytealg", strings.HasPrefix(pkg, "internal/runtime/"):
 		return true
 	case pkg == "reflect":

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -151,7 +152,7 @@ func TestGoMemoryWithAllFrames(t *testing.T) {
 		for _, s := range judgeConfig(t, cfg, r.finish(), whole).findings[0].Stacks {
 			out = append(out, "# "+s.Label)
 			for _, f := range s.Frames {
-				out = append(out, shortName(f.Function))
+				out = append(out, frames.ShortName(f.Function))
 			}
 		}
 		return out
@@ -239,58 +240,6 @@ func TestLeakHints(t *testing.T) {
 		f := judge(t, r.finish(stack(c.stack...)), whole).findings[0]
 		if !strings.Contains(f.Hint, c.want) || f.Repro == "" || f.Disposition != result.New {
 			t.Errorf("hint %q, want %q in it; repro %q", f.Hint, c.want, f.Repro)
-		}
-	}
-}
-
-// What follows the visible part of a goroutine's stack is no place that anybody called from.
-func TestStackEndsWithKnownFunctions(t *testing.T) {
-	cfg := testConfig(t)
-	r := frameReader{cfg: &cfg, files: make(map[string][]string)}
-	stray := valgrind.Frame{IP: 0x5006ed, Object: binary}
-	for _, c := range []struct {
-		stack []valgrind.Frame
-		want  int
-	}{
-		{[]valgrind.Frame{vgFree, goFree, testA, stray, stray}, 3},
-		{[]valgrind.Frame{vgFree, stray, testA, noSymbol}, 4}, // inside, or in a library, it tells something
-		{[]valgrind.Frame{stray}, 1},
-	} {
-		if got := r.shown(c.stack); len(got) != c.want {
-			t.Errorf("%d frames of %d: %+v", len(got), len(c.stack), got)
-		}
-	}
-}
-
-// Each name is one that the compiler made of a deferred call of C in the function below it.
-func TestKnownAs(t *testing.T) {
-	const pkg = "example.com/m/p."
-	f := func(function string, line int) valgrind.Frame { return at(uint64(400+line), function, "P/p.go", line) }
-	stub, deferred := f(pkg+"_Cfunc_free", 0), f("runtime.deferreturn", 668)
-	for _, c := range []struct {
-		inner valgrind.Frame
-		name  string
-		outer []valgrind.Frame
-		want  string
-	}{
-		{stub, pkg + "Text.Text.func1.func2", []valgrind.Frame{f(pkg+"Text", 24)}, pkg + "Text"},
-		{stub, pkg + "TestText.Text.func1.func2", []valgrind.Frame{f(pkg+"Text", 24), f(pkg+"TestText", 4)}, pkg + "Text"},
-		{stub, pkg + "Text.func1.1", []valgrind.Frame{f(pkg+"Text", 24)}, pkg + "Text"}, // not inlined
-		{stub, pkg + "(*Buffer).Close.(*Buffer).Close.func2.func3", []valgrind.Frame{f(pkg+"(*Buffer).Close", 13)}, pkg + "(*Buffer).Close"},
-		{stub, pkg + "Buffer.Value.Buffer.Value.func2.func3", []valgrind.Frame{f(pkg+"Buffer.Value", 18)}, pkg + "Buffer.Value"},
-		{stub, pkg + "Loop.Loop.func1.func2", []valgrind.Frame{deferred, f(pkg+"Loop", 31)}, pkg + "Loop"},
-		{stub, pkg + "In.func1.In.func1.1.2", []valgrind.Frame{f(pkg+"In.func1", 36), f(pkg+"In", 37)}, pkg + "In.func1"},
-		{stub, pkg + "Own.func1.1", []valgrind.Frame{f(pkg+"Own.func1", 9), f(pkg+"Own", 10)}, pkg + "Own.func1"},
-		{stub, pkg + "Generic[go.shape.string].Generic[go.shape.string].func1.func2", []valgrind.Frame{f(pkg+"Generic[go.shape.string]", 47)},
-			pkg + "Generic[go.shape.string]"},
-		{stub, pkg + "Text.func1", []valgrind.Frame{f(pkg+"Text", 24)}, ""},                     // the user's own
-		{stub, pkg + "Text", []valgrind.Frame{f(pkg+"TestText", 24)}, ""},                       // no closure
-		{f("crash", 3), pkg + "Text.Text.func1.func2", []valgrind.Frame{f(pkg+"Text", 24)}, ""}, // it calls no C
-		{stub, pkg + "Text.Text.func1.func2", []valgrind.Frame{f("example.com/other.Text", 24)}, ""},
-		{stub, pkg + "Text.Text.func1.func2", nil, ""},
-	} {
-		if got := knownAs(append([]valgrind.Frame{c.inner, f(c.name, 9)}, c.outer...), 1); got != c.want {
-			t.Errorf("%s is known as %q, want %q", c.name, got, c.want)
 		}
 	}
 }

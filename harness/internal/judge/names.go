@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/internal/symbols"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -116,5 +117,5 @@ var cloneSuffix = regexp.MustCompile(`\.(constprop|isra|part|cold|lto_priv)(\.[0
 
 // sameFunction compares a linker's symbol with the name in the source.
 func sameFunction(symbol, name string) bool {
-	return goName(symbol) == name || cloneSuffix.ReplaceAllString(symbol, "") == name
+	return frames.GoName(symbol) == name || cloneSuffix.ReplaceAllString(symbol, "") == name
 }

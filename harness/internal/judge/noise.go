@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -12,19 +13,19 @@ import (
 // isNoise says whether a record is no defect of anybody's code: a nil dereference in Go, which Go turns into a panic;
 // what the Go runtime does when it prints stacks; or that it gives back an object that C code has given to free, which
 // was reported when C did it.
-func (r *frameReader) isNoise(e *valgrind.Error) bool {
+func isNoise(r *frames.Reader, e *valgrind.Error) bool {
 	var top *valgrind.Frame
 	if len(e.Sections) > 0 && len(e.Sections[0].Stack) > 0 {
 		top = &e.Sections[0].Stack[0]
 	}
-	if top == nil || r.lang(*top) != result.Go {
+	if top == nil || r.Lang(*top) != result.Go {
 		return false
 	}
 	if e.Kind == "InvalidFree" && isGoRelease(e.Sections[0].Stack) {
 		return true
 	}
 	if e.Kind == "InvalidRead" || e.Kind == "InvalidWrite" {
-		if addr, ok := address(e); ok && addr < pageSize {
+		if addr, ok := address(e); ok && addr < frames.PageSize {
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -297,7 +298,7 @@ func (p *Process) ended(t *test) string {
 // error keeps what memcheck reported as a record of the tests that it belongs to.
 func (p *Process) error(e *valgrind.Error) {
 	e = p.named(e)
-	if p.judge.frames.isNoise(e) {
+	if isNoise(p.judge.frames, e) {
 		p.reported(e, nil)
 		return
 	}
@@ -354,13 +355,13 @@ func (p *Process) newRecord(e *valgrind.Error) *record {
 	r := &record{
 		kind: e.Kind, count: 1, message: a.message, hint: hint(e.Kind, a),
 		bytes: e.What.LeakedBytes, blocks: e.What.LeakedBlocks,
-		blame:       fr.blame(a.sections),
-		fingerprint: result.Fingerprint(string(e.Kind), fr.significant(a.sections)),
-		functions:   fr.blamable(a.sections),
+		blame:       fr.Blame(a.sections),
+		fingerprint: result.Fingerprint(string(e.Kind), fr.Significant(a.sections)),
+		functions:   fr.Blamable(a.sections),
 		clues:       p.cluesOf(e, a),
 	}
 	if len(e.Sections) > 0 {
-		r.depth = fr.depth(e.Sections[0].Stack, r.blame)
+		r.depth = fr.Depth(e.Sections[0].Stack, r.blame)
 		r.idDepth = p.idDepth(e.Sections[0].Stack)
 	}
 	if p.program == nil {
@@ -380,7 +381,7 @@ func (p *Process) newRecord(e *valgrind.Error) *record {
 		if p.program != nil && !p.judge.cfg.AllFrames {
 			s.Stack = p.program.trim(s.Stack)
 		}
-		r.stacks = append(r.stacks, result.Stack{Label: s.Text.Text, Frames: fr.shown(s.Stack)})
+		r.stacks = append(r.stacks, result.Stack{Label: s.Text.Text, Frames: fr.Shown(s.Stack)})
 	}
 	return r
 }
@@ -402,18 +403,9 @@ func blamed(f *result.Frame) string {
 	case f == nil:
 		return "code that is not under test"
 	case f.Line == 0:
-		return shortName(f.KnownName())
+		return frames.ShortName(f.KnownName())
 	}
-	return fmt.Sprintf("%s (%s:%d)", shortName(f.KnownName()), path.Base(f.File), f.Line)
-}
-
-// shortName leaves the last element of a Go function's import path.
-func shortName(function string) string {
-	if goPackage(function) == "" {
-		return function
-	}
-	head, _, _ := strings.Cut(function, "[")
-	return function[strings.LastIndexByte(head, '/')+1:]
+	return fmt.Sprintf("%s (%s:%d)", frames.ShortName(f.KnownName()), path.Base(f.File), f.Line)
 }
 
 func plural(n int, noun string) string {

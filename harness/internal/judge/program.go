@@ -3,12 +3,12 @@ package judge
 import (
 	"fmt"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -55,7 +55,7 @@ func (p *Program) Leaks(text string) int {
 	found := 0
 	for _, e := range parseLeaks(text, p.process.judge.cfg.Binary) {
 		e = p.process.named(e)
-		if p.process.judge.frames.isNoise(e) {
+		if isNoise(p.process.judge.frames, e) {
 			continue
 		}
 		r := p.process.newRecord(e)
@@ -301,7 +301,7 @@ func (p *Program) testDepth(sections []valgrind.Section) int {
 func (p *Program) trim(stack []valgrind.Frame) []valgrind.Frame {
 	fr := p.process.judge.frames
 	for i := len(stack) - 1; i >= 0; i-- {
-		if fr.tier(stack[i]) != tierNone {
+		if fr.Tier(stack[i]) != frames.None {
 			return stack[:i+1]
 		}
 	}
@@ -317,7 +317,7 @@ func (p *Program) chain(r *record) string {
 			if f.Function == "" || len(places) == 0 && f.Source == "" && r.blame != nil {
 				continue // begins with the code under test
 			}
-			text := shortName(f.KnownName())
+			text := frames.ShortName(f.KnownName())
 			if f.Line > 0 {
 				text += fmt.Sprintf(" (%s:%d)", path.Base(f.File), f.Line)
 			}
@@ -443,30 +443,6 @@ func (l *Libtest) output(name string) string {
 	}
 	return ""
 }
-
-// programTier is the tier of a frame of a program that is not written in Go: the program's own code is what has
-// debugging information and is no part of the system or of a language's library.
-func (r *frameReader) programTier(f valgrind.Frame) tier {
-	switch {
-	case f.Function == "" || f.Dir == "" || !filepath.IsAbs(f.Dir) || strings.Contains(f.Object, "/vgpreload_"):
-		return tierNone
-	case systemSource.MatchString(f.Dir):
-		return tierNone
-	case dependencySource.MatchString(f.Dir):
-		return tierOther
-	case f.Object == r.cfg.Binary, !systemObject.MatchString(f.Object):
-		return tierModule
-	}
-	return tierNone
-}
-
-var (
-	// Where the standard libraries of C, C++ and Rust were compiled, or have their headers.
-	systemSource = regexp.MustCompile(`^/(rustc/|build/|usr/(include|src|lib|share)/|usr/local/include/)|/rustlib/src/|` +
-		`/include/c\+\+/|/lib/gcc/`)
-	dependencySource = regexp.MustCompile(`/\.?cargo/(registry|git)/`)
-	systemObject     = regexp.MustCompile(`^/(usr/)?(lib|lib32|lib64|libx32|libexec)/`)
-)
 
 var (
 	leakHead  = regexp.MustCompile(`^([0-9,]+) (?:\([^)]*\) )?(?:\([^)]*\) )?bytes in ([0-9,]+) (?:\([^)]*\) )?blocks are definitely lost in loss record`)

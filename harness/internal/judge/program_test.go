@@ -130,24 +130,3 @@ func TestParseLeaks(t *testing.T) {
 		t.Error(diff)
 	}
 }
-
-func TestProgramTier(t *testing.T) {
-	r := &frameReader{cfg: &Config{Program: true, Binary: "/home/u/p"}}
-	for _, c := range []struct {
-		f    valgrind.Frame
-		want tier
-	}{
-		{valgrind.Frame{Function: "f", Object: "/home/u/p", Dir: "/home/u/src"}, tierModule},
-		{valgrind.Frame{Function: "f", Object: "/home/u/libown.so", Dir: "/home/u/src"}, tierModule},
-		{valgrind.Frame{Function: "f", Object: "/usr/lib/libx.so", Dir: "/somewhere/libx"}, tierNone},
-		{valgrind.Frame{Function: "abort", Object: "/lib/libc.so.6", Dir: "./stdlib"}, tierNone},
-		{valgrind.Frame{Function: "push", Object: "/home/u/p", Dir: "/usr/include/c++/12/bits"}, tierNone},
-		{valgrind.Frame{Function: "push", Object: "/home/u/p", Dir: "/rustc/5980/library/alloc/src"}, tierNone},
-		{valgrind.Frame{Function: "sys::f", Object: "/home/u/p", Dir: "/home/u/.cargo/registry/src/x/sys-1.0/src"}, tierOther},
-		{valgrind.Frame{Function: "f", Object: "/home/u/p"}, tierNone},
-	} {
-		if got := r.tier(c.f); got != c.want {
-			t.Errorf("%+v: tier %d, want %d", c.f, got, c.want)
-		}
-	}
-}
