@@ -329,12 +329,12 @@ func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.
 			return nil
 		}
 		p.note("%s: running %s without memcheck, to see whether it fails there, too", p.pkg.ImportPath, a.Test)
-		passed, err := p.runNatively(ctx, a)
+		out, err := p.runNatively(ctx, a)
 		if err != nil {
 			return fmt.Errorf("running %s without memcheck: %w", a.Test, err)
 		}
 		p.judging.Lock()
-		a.FinishNative(passed)
+		a.FinishNative(out)
 		p.judging.Unlock()
 	}
 	return nil

@@ -42,8 +42,8 @@ func (r *run) note(format string, args ...any) {
 	r.emit(result.Message{Progress: &result.Progress{Text: fmt.Sprintf(format, args...)}})
 }
 
-// runNatively runs a test without memcheck and says whether it passes.
-func (p *packageRun) runNatively(ctx context.Context, a *judge.Alone) (bool, error) {
+// runNatively runs a test without memcheck and returns what it printed.
+func (p *packageRun) runNatively(ctx context.Context, a *judge.Alone) (*judge.Output, error) {
 	_, release := p.next()
 	defer release()
 	if limit := p.testLimit(); limit > 0 {
@@ -56,12 +56,14 @@ func (p *packageRun) runNatively(ctx context.Context, a *judge.Alone) (bool, err
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
+	out := &judge.Output{}
+	cmd.Stdout, cmd.Stderr = out, out
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) && ctx.Err() == nil && !errors.Is(err, exec.ErrWaitDelay) {
-		return false, err
+		return nil, err
 	}
-	return err == nil, nil
+	return out, nil
 }
 
 // process is one process to run under memcheck.

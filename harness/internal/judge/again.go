@@ -111,8 +111,17 @@ func (p *Process) hasRecords(t *test) bool {
 	return len(t.records) > 0 || slices.ContainsFunc(t.children, p.hasRecords)
 }
 
-// FinishNative takes whether a test that OwnFailures returned passed without memcheck.
-func (a *Alone) FinishNative(passed bool) { a.tests[0].native = passed }
+// FinishNative takes what a test that OwnFailures returned printed without memcheck. The exit status of that process is
+// not the test's verdict: TestMain makes it, another test may fail, and a test that was not there to run fails nothing.
+func (a *Alone) FinishNative(o *Output) {
+	o.Close()
+	t := a.tests[0]
+	name := t.name
+	if t.kind == "spec" && t.parent != nil {
+		name = t.parent.name // its suite ran it alone
+	}
+	t.native = o.passed[name] && !o.failed[name]
+}
 
 // addStacks adds where the threads of a process were when it ended to the output of the tests that ran then.
 func (p *Process) addStacks(o Outcome) {
@@ -176,16 +185,27 @@ func (p *Process) isOrderly(problem string) bool {
 }
 
 // holdUnconfirmed finds the tests that passed in a process that another test took down: they are to run once more,
-// without that one, before their verdicts stand.
+// without that one, before their verdicts stand. A test that took it down itself in a later round (-count, a second M.Run) has
+// its verdict.
 func (p *Process) holdUnconfirmed(o Outcome, problem string, rulings map[*test]ruling) {
 	isCutShort := func(t *test) bool { return t.state != over && t.kind != "node" }
 	if p.confirming || p.isOrderly(problem) || o.Canceled || !slices.ContainsFunc(p.tests, isCutShort) {
 		return // nothing would be different the next time
 	}
+	down := make(map[string]bool) // tests of which one round has not ended
+	for _, t := range p.tests {
+		if isCutShort(t) {
+			down[t.root().name] = true
+		}
+	}
 	for _, t := range p.tests {
 		r := rulings[t]
 		passed := r.verdict == result.Pass || r.verdict == result.Inconclusive && problem != ""
 		if t != t.root() || t.kind == "node" || t.isFiltered() || t.state != over || t.status != "pass" || !passed {
+			continue
+		}
+		if down[t.name] && t.kind != "spec" {
+			p.overruled[t] = true
 			continue
 		}
 		p.unconfirmed = append(p.unconfirmed, t)
@@ -204,6 +224,9 @@ func (t *test) root() *test {
 }
 
 func (p *Process) isUnconfirmed(t *test) bool { return slices.Contains(p.unconfirmed, t.root()) }
+
+// isOverruled says whether what a test did has no verdict of its own, since the same test took the process down later.
+func (p *Process) isOverruled(t *test) bool { return p.overruled[t.root()] }
 
 // Strays are tests in one of which a leak appeared whose stack does not tell its test.
 func (p *Process) Strays() Selection {

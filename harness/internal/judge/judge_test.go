@@ -1357,6 +1357,94 @@ func TestConfirmedTwice(t *testing.T) {
 	}
 }
 
+// TestOwnFailure: whether a test that failed passes without memcheck is what testing says of it there, whatever the process
+// made of that.
+func TestOwnFailure(t *testing.T) {
+	const fails = "fails only under memcheck"
+	for _, c := range []struct {
+		name, output string
+		native       bool
+	}{
+		{"fails, and TestMain exits with 0", "\x16=== RUN   TestA\n\x16--- FAIL: TestA (0.00s)\nFAIL\n", false},
+		{"passes, and the process fails", "\x16=== RUN   TestA\n\x16--- PASS: TestA (0.00s)\nPASS\nexit status 1\n", true},
+		{"passes once of twice", "\x16--- PASS: TestA (0.00s)\n\x16--- FAIL: TestA (0.00s)\n", false},
+		{"another one passes", "\x16--- PASS: TestB (0.00s)\nPASS\n", false},
+		{"says itself that it passes", "\x16=== RUN   TestA\n--- PASS: TestA (0.00s)\npanic: x\n", false},
+		{"skips", "\x16--- SKIP: TestA (0.00s)\nPASS\n", false},
+		{"does not end", "\x16=== RUN   TestA\n", false},
+		{"does not run", "testing: warning: no tests to run\nPASS\n", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got string
+			j := New(testConfig(t), func(m result.Message) {
+				if m.Test != nil && m.Test.Name == "TestA" {
+					got = m.Test.Reason
+				}
+			})
+			r := newReport().plan("TestA")
+			r.begin("TestA")
+			r.end("TestA", "fail")
+			r.done(1)
+			r.mark("leaks ready")
+			p := j.Process([]string{"valgrind", binary})
+			for _, ev := range r.finish().events {
+				p.Event(ev, nil)
+			}
+			failed := p.OwnFailures(Outcome{ExitCode: 1})
+			if len(failed) != 1 {
+				t.Fatalf("%d tests to run without memcheck", len(failed))
+			}
+			o := &Output{}
+			fmt.Fprint(o, c.output)
+			failed[0].FinishNative(o)
+			p.Finish(Outcome{ExitCode: 1})
+			if strings.Contains(got, fails) != c.native || !strings.Contains(got, "the test failed") {
+				t.Errorf("%q, want it to say %q: %v", got, fails, c.native)
+			}
+		})
+	}
+}
+
+// TestRunTwice: TestMain may call M.Run more than once, and a test may take the process down the second time.
+func TestRunTwice(t *testing.T) {
+	round := func(r *report, end ...string) {
+		r.plan("TestA", "TestM")
+		for _, name := range end {
+			r.begin(name)
+			r.end(name, "pass")
+		}
+	}
+	r := newReport()
+	round(r, "TestA", "TestM")
+	r.done(0)
+	round(r, "TestA")
+	r.begin("TestM")
+	r.add(valgrind.FatalSignal{Name: "SIGABRT"})
+	j := judge(t, r.finish(), Outcome{ExitCode: -1, Signal: "SIGABRT"})
+	j.check(t, result.ExitInconclusive, verdicts{"TestM": result.Fail}) // so far: TestA runs once more
+	j.reason(t, "TestM", "the test took its process down: SIGABRT")
+	if len(j.plans) != 1 || len(j.plans[0].Tests) != 2 || len(j.remaining) != 0 {
+		t.Errorf("plans %+v, remaining %q", j.plans, j.remaining)
+	}
+	// The rounds that passed are no verdicts.
+	if got := slices.Compact(j.unconfirmed.Tests); !slices.Equal(got, []string{"TestA"}) {
+		t.Errorf("to run once more: %q", got)
+	}
+
+	// In order, each round has its verdict.
+	r = newReport()
+	for range 2 {
+		round(r, "TestA", "TestM")
+		r.done(0)
+	}
+	r.mark("leaks ready")
+	j = judge(t, r.finish(), whole)
+	j.check(t, result.ExitPass, verdicts{"TestA": result.Pass, "TestM": result.Pass})
+	if len(j.order) != 4 {
+		t.Errorf("verdicts on %q", j.order)
+	}
+}
+
 // TestOwedTests: what a process is known to run before it says so is not lost when it never does.
 func TestOwedTests(t *testing.T) {
 	var tests []*result.Test

@@ -20,6 +20,7 @@ type Output struct {
 	dumped  int             // lines since then
 	dump    []string        // the first of those
 	failed  map[string]bool // tests with a "--- FAIL" line
+	passed  map[string]bool // tests with a "--- PASS" line in testing's frame
 }
 
 const (
@@ -88,11 +89,17 @@ func (o *Output) line(s string) {
 		if framed {
 			o.current = m[2]
 		}
-		if m[1] == "FAIL" {
+		switch {
+		case m[1] == "FAIL":
 			if o.failed == nil {
 				o.failed = make(map[string]bool)
 			}
 			o.failed[m[2]] = true
+		case m[1] == "PASS" && framed:
+			if o.passed == nil {
+				o.passed = make(map[string]bool)
+			}
+			o.passed[m[2]] = true
 		}
 		o.show(s)
 		return

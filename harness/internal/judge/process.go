@@ -18,17 +18,18 @@ type Process struct {
 	command []string
 	output  *Output
 
-	started  bool // the test binary's runtime is up
-	layout   markLayout
-	plan     []string
-	owed     map[string]bool // tests of the plan that were known before it
-	planned  bool            // the plan is whole
-	done     bool            // M.Run returned
-	idle     bool            // it ended in order and without M.Run
-	tests    []*test
-	byID     map[uint64]*test
-	specs    []suite
-	expected []*expectation
+	started   bool // the test binary's runtime is up
+	layout    markLayout
+	plan      []string
+	owed      map[string]bool // those of the plan
+	planned   bool            // the plan is whole
+	announced int             // how many tests of it the last Plan had
+	done      bool            // M.Run returned, and was not called again
+	idle      bool            // it ended in order and without M.Run
+	tests     []*test
+	byID      map[uint64]*test
+	specs     []suite
+	expected  []*expectation
 
 	records       []*record
 	appeared      appearances        // leaks, in the checks between tests
@@ -38,6 +39,7 @@ type Process struct {
 	leaksReady    bool // the runtime brought the heap in order for the leak check at the end
 	confirming    bool // the process runs again what passed in processes that did not end in order
 	unconfirmed   []*test
+	overruled     map[*test]bool
 	settled       bool               // settle was called
 	allKnown      bool               // ruling as if all findings were known
 	alone         *Alone             // what the process is for, if it runs one test alone
@@ -133,14 +135,14 @@ type record struct {
 func (j *Judge) Process(command []string) *Process {
 	return &Process{
 		judge: j, command: command, output: &Output{},
-		byID: make(map[uint64]*test), leaks: make(map[string]*record),
-		byUnique: make(map[uint64]*record), told: make(map[string]bool),
+		owed: make(map[string]bool), byID: make(map[uint64]*test), leaks: make(map[string]*record),
+		byUnique: make(map[uint64]*record), overruled: make(map[*test]bool), told: make(map[string]bool),
 	}
 }
 
 // Owe names the tests that the process is to run, where that is known before it says so: it may end before.
 func (p *Process) Owe(tests []string) {
-	p.plan, p.owed = slices.Clone(tests), make(map[string]bool)
+	p.plan = slices.Clone(tests)
 	for _, name := range tests {
 		p.owed[name] = true
 	}
@@ -218,13 +220,17 @@ func (p *Process) message(text string) {
 	case markLayout:
 		p.layout = m
 	case markPlan:
+		p.done = false // TestMain may call M.Run once more
 		if !p.owed[m.name] {
+			p.owed[m.name] = true
 			p.plan = append(p.plan, m.name)
 		}
 	case markPlanned:
-		p.planned = true
-		if p.alone != nil {
-			return // the test has been planned already
+		p.done = false
+		again := p.planned && p.announced == len(p.plan)
+		p.planned, p.announced = true, len(p.plan)
+		if p.alone != nil || again {
+			return // the tests have been planned already
 		}
 		p.judge.emit(result.Message{Plan: &result.Plan{
 			Package: p.judge.cfg.ImportPath, Tests: p.plan, Command: p.command,

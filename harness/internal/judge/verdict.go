@@ -81,7 +81,7 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 	for _, t := range p.tests {
 		r := rulings[t]
 		switch {
-		case t.state == paused && slices.Contains(remaining, t.name), t.isFiltered():
+		case t.state == paused && slices.Contains(remaining, t.name), t.isFiltered(), p.isOverruled(t):
 			continue
 		case t.kind == "node" && (r.verdict == result.Pass || r.verdict == result.Skip):
 			continue
