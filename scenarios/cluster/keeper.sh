@@ -154,6 +154,7 @@ osd crush chooseleaf type = 0
 osd class update on start = false
 # a memstore is written down when it is unmounted, which a fast shutdown leaves out
 osd fast shutdown = false
+$(class_dir)
 
 [mgr]
 log file = $dir/\$name.log
@@ -166,6 +167,21 @@ mgr stats period = 1
 log file = $dir/\$name.log
 admin socket = \$name.asok
 END
+}
+
+# class_dir names the folder of the OSD's object classes where Ceph's default is a relative path, as in Debian 13: the OSD runs
+# in a folder of its own, and without the classes it answers locks and exec with EOPNOTSUPP.
+class_dir() {
+	default=$(ceph-conf -c /dev/null --show-config-value osd_class_dir 2>/dev/null) || return 0
+	case $default in
+	/* | '') return 0 ;;
+	esac
+	for prefix in /usr '' /usr/local; do
+		if [ -d "$prefix/$default" ]; then
+			echo "osd class dir = $prefix/$default"
+			return 0
+		fi
+	done
 }
 
 # start_monitor PORT...
