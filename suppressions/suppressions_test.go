@@ -3,6 +3,7 @@ package suppressions
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -335,6 +336,82 @@ int main() { pthread_t t; sem_init(&up, 0, 0); pthread_create(&t, 0, live, 0); s
 	text := report(t, exe, kinds, "--suppressions="+written(t, entries))
 	if strings.Count(text, "<kind>Leak_") != 1 || !strings.Contains(text, "<fn>leak</fn>") {
 		t.Errorf("with the set, want the leak of malloc alone:\n%s", text)
+	}
+}
+
+// TestGlibcSetHidesTheLoadersStrncmpOnly has functions that are called what the loader's are, whatever the loader is like, and
+// calls strncmp from elsewhere.
+func TestGlibcSetHidesTheLoadersStrncmpOnly(t *testing.T) {
+	exe := compiled(t, `#include <stdlib.h>
+int compare(const char *, int) __asm__("strncmp");
+int compare(const char *p, int wide) { return wide ? *(volatile long *)(p + 1) == 42 : *(volatile char *)(p + 6) == 42; }
+int is_dst(const char *p, int wide) { return compare(p, wide); }
+int _dl_dst_count(const char *p) { return is_dst(p, 1); }
+int _dl_dst_substitute(const char *p) { return is_dst(p, 1) + is_dst(p, 0); }
+int mine(const char *p) { return is_dst(p, 1); }
+int direct(const char *p) { return compare(p, 1); }
+int main() { char *p = calloc(6, 1); int n = _dl_dst_count(p) + _dl_dst_substitute(p) + mine(p) + direct(p); free(p); return n; }
+`)
+	if text := report(t, exe); strings.Count(text, "<kind>InvalidRead</kind>") != 5 {
+		t.Fatalf("without the set, want five errors:\n%s", text)
+	}
+	entries, err := Shipped(Glibc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := report(t, exe, "--suppressions="+written(t, entries))
+	if strings.Count(text, "<kind>InvalidRead</kind>") != 3 || !strings.Contains(text, "<fn>mine</fn>") ||
+		!strings.Contains(text, "<fn>direct</fn>") || !strings.Contains(text, "Invalid read of size 1<") {
+		t.Errorf("with the set, want the one byte, mine and direct:\n%s", text)
+	}
+}
+
+// TestGlibcSetHidesTheLoader opens libraries whose search paths have the names that the loader replaces, at every place of
+// a word; and a library by such a name.
+func TestGlibcSetHidesTheLoader(t *testing.T) {
+	exe := compiled(t, `#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int main() {
+	char *all = strdup(getenv("LIBRARIES")), *name;
+	while ((name = strsep(&all, "\n"))) {
+		void *h = dlopen(strdup(name), RTLD_NOW); // not freed, so that each text is somewhere else
+		if (!h) { puts(dlerror()); return 1; }
+		dlclose(h);
+	}
+	return 0;
+}
+`, "-ldl")
+	dir := filepath.Dir(exe)
+	libraries := []string{"$ORIGIN/one.so", "${ORIGIN}/one.so"}
+	link := func(name, needs string, flags ...string) {
+		t.Helper()
+		args := append([]string{"-shared", "-o", filepath.Join(dir, name), "-x", "c", "-", "-x", "none"}, flags...)
+		if needs != "" {
+			args = append(args, "-Wl,--no-as-needed", filepath.Join(dir, needs))
+		}
+		gcc := exec.Command("gcc", args...)
+		gcc.Stdin = strings.NewReader("int f;\n")
+		if out, err := gcc.CombinedOutput(); err != nil {
+			t.Fatalf("gcc: %v\n%s", err, out)
+		}
+	}
+	link("one.so", "", "-Wl,-soname,one.so")
+	for i, path := range []string{
+		"$ORIGIN", "x:$ORIGIN", "xx:${ORIGIN}", "xxxx/$LIB:$ORIGIN", "$ORIGIN:xxxxx", "xxxxxx$ORIGIN:${PLATFORM}:$ORIGIN/", "$O:$:$ORIGIN",
+	} {
+		name := fmt.Sprintf("two%d.so", i)
+		link(name, "one.so", "-Wl,-rpath,"+path)
+		libraries = append(libraries, filepath.Join(dir, name))
+	}
+	entries, err := Shipped(Glibc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("LIBRARIES", strings.Join(libraries, "\n"))
+	if text := report(t, exe, "--suppressions="+written(t, entries)); strings.Contains(text, "<kind>InvalidRead</kind>") {
+		t.Errorf("the loader is blamed:\n%s", text)
 	}
 }
 
