@@ -98,7 +98,7 @@ func (p *Process) OwnFailures(o Outcome) []*Alone {
 	failed := func(t *test) bool { return t.status == "fail" && t.kind != "node" }
 	var out []*Alone
 	for _, t := range p.tests {
-		if failed(t) && !slices.ContainsFunc(t.children, failed) && !p.hasRecords(t) && p.judge.natively < maxNatively {
+		if p.judge.natively < maxNatively && failed(t) && !slices.ContainsFunc(t.children, failed) && !p.hasRecords(t) {
 			p.judge.natively++
 			out = append(out, p.aloneOf(t))
 		}
@@ -209,6 +209,7 @@ func (p *Process) holdUnconfirmed(o Outcome, problem string, rulings map[*test]r
 			continue
 		}
 		p.unconfirmed = append(p.unconfirmed, t)
+		t.unconfirmed = true
 		if t.kind == "spec" && t.parent != nil {
 			p.judge.waiting[t.parent.name] = true
 		}
@@ -223,8 +224,6 @@ func (t *test) root() *test {
 	return t
 }
 
-func (p *Process) isUnconfirmed(t *test) bool { return slices.Contains(p.unconfirmed, t.root()) }
-
 // isOverruled says whether what a test did has no verdict of its own, since the same test took the process down later.
 func (p *Process) isOverruled(t *test) bool { return p.overruled[t.root()] }
 
@@ -232,12 +231,14 @@ func (p *Process) isOverruled(t *test) bool { return p.overruled[t.root()] }
 func (p *Process) Strays() Selection {
 	p.settle()
 	var tests []*test
+	known := make(map[*test]bool)
 	for _, r := range p.records {
 		if !isStray(r) || !p.isNew(r) {
 			continue
 		}
 		for _, t := range r.tests {
-			if root := t.root(); !slices.Contains(tests, root) && root.state == over {
+			if root := t.root(); !known[root] && root.state == over {
+				known[root] = true
 				tests = append(tests, root)
 			}
 		}
@@ -251,19 +252,23 @@ func isStray(r *record) bool { return isLeak(r.kind) && r.attribution == result.
 // appear in one test are that test's.
 func (p *Process) FinishStrays(again *Process) {
 	again.settle()
+	type appeared struct{ fingerprint, kind, name string }
+	seen := make(map[appeared]bool)
+	for _, r := range again.records {
+		if r.attribution == result.ByAppearance {
+			for _, t := range r.tests {
+				seen[appeared{r.fingerprint, t.kind, t.name}] = true
+			}
+		}
+	}
 	for _, r := range p.records {
 		if !isStray(r) {
 			continue
 		}
 		var found []*test
-		for _, seen := range again.records {
-			if seen.fingerprint != r.fingerprint || seen.attribution != result.ByAppearance {
-				continue
-			}
-			for _, t := range r.tests {
-				if slices.ContainsFunc(seen.tests, func(s *test) bool { return s.name == t.name && s.kind == t.kind }) {
-					found = append(found, t)
-				}
+		for _, t := range r.tests {
+			if seen[appeared{r.fingerprint, t.kind, t.name}] {
+				found = append(found, t)
 			}
 		}
 		if len(found) == 0 {

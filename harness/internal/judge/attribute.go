@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -78,33 +77,12 @@ func hasGo(s valgrind.Section) bool {
 // outside names the time between tests.
 func (p *Process) outside() string {
 	switch {
-	case p.done || len(p.tests) > 0 && len(p.waiting()) == 0:
+	case p.done || len(p.tests) > 0 && p.unbegun == 0:
 		return result.Teardown
 	case len(p.tests) > 0:
 		return result.Between
 	}
 	return result.Setup
-}
-
-// running returns the tests that run now, without those that wait for a subtest or in t.Parallel. Nodes of a Ginkgo
-// suite wait while a spec runs.
-func (p *Process) running() []*test {
-	var out, nodes []*test
-	spec := false
-	for _, t := range p.tests {
-		switch {
-		case t.state != running || t.hasRunningChild():
-		case t.kind == "node":
-			nodes = append(nodes, t)
-		default:
-			spec = spec || t.kind == "spec"
-			out = append(out, t)
-		}
-	}
-	if !spec {
-		out = append(out, nodes...)
-	}
-	return out
 }
 
 // testOfFunction returns the test whose function, or a closure in it, is f: pkg.TestX, pkg.TestX.func1. Tests that have
@@ -118,43 +96,20 @@ func (p *Process) testOfFunction(f string, ended bool) *test {
 	_, name, _ = strings.Cut(name, ".")
 	name, _, _ = strings.Cut(name, ".")
 	name, _, _ = strings.Cut(name, "-range")
-	for _, t := range slices.Backward(p.tests) {
-		if t.name != name || t.isSpec() || t.state == over && !ended {
-			continue
-		}
-		var below []*test
-		for _, c := range p.running() {
-			if c != t && c.isWithin(t) {
-				below = append(below, c)
-			}
-		}
-		if len(below) == 1 {
-			return below[0]
-		}
-		return t
-	}
-	return nil
-}
-
-// parentOf finds the test that a test which begins now belongs to: the one whose name it extends, or, for a Ginkgo
-// spec or node, the test that runs the suite.
-func (p *Process) parentOf(t *test) *test {
-	var parents []*test
-	for _, c := range p.tests {
-		if c.state == over {
-			continue
-		}
-		if t.isSpec() && !c.isSpec() || !t.isSpec() && strings.HasPrefix(t.name, c.name+"/") {
-			parents = append(parents, c)
-		}
-	}
-	if len(parents) == 0 {
+	t := p.lastNamed(name, ended)
+	if t == nil {
 		return nil
 	}
-	if t.isSpec() {
-		return parents[len(parents)-1]
+	var below []*test
+	for _, c := range p.running() {
+		if c != t && c.isWithin(t) {
+			below = append(below, c)
+		}
 	}
-	return slices.MaxFunc(parents, func(a, b *test) int { return cmp.Compare(len(a.name), len(b.name)) })
+	if len(below) == 1 {
+		return below[0]
+	}
+	return t
 }
 
 func isLeak(k valgrind.Kind) bool { return strings.HasPrefix(string(k), "Leak_") }

@@ -166,7 +166,7 @@ func (j *Judge) explanation(f *result.Finding, offering map[clue][]*result.Findi
 	for _, c := range records[0].seeks {
 		for _, earlier := range offering[c] {
 			if earlier.Fingerprint == f.Fingerprint || earlier.Cause == f.Fingerprint ||
-				slices.ContainsFunc(f.Tests, func(t string) bool { return !slices.Contains(earlier.Tests, t) }) {
+				slices.ContainsFunc(f.Tests, func(t string) bool { return !j.hit[earlier][t] }) {
 				continue
 			}
 			offers := func(c clue) bool { return slices.Contains(offering[c], earlier) }

@@ -21,8 +21,8 @@ func (e *expectation) String() string { return e.kind + " in " + e.function }
 // will excuse nothing.
 func (p *Process) expect(m markExpect) {
 	e := &expectation{kind: m.kind, function: m.function}
-	for _, t := range slices.Backward(p.tests) {
-		if t.name == m.name && (e.test == nil || t.state == running && e.test.state != running) {
+	for _, t := range slices.Backward(p.byName[m.name]) {
+		if e.test == nil || t.state == running && e.test.state != running {
 			e.test = t
 		}
 	}
@@ -30,16 +30,14 @@ func (p *Process) expect(m markExpect) {
 		p.judge.progress(fmt.Sprintf("%q expects %s, but no such test has begun: the expectation is ignored", m.name, e))
 		return
 	}
-	p.expected = append(p.expected, e)
+	e.test.expected = append(e.test.expected, e)
 }
 
 // expectationsOf returns those of the test and of the tests that it is part of.
 func (p *Process) expectationsOf(t *test) []*expectation {
 	var out []*expectation
-	for _, e := range p.expected {
-		if t.isWithin(e.test) {
-			out = append(out, e)
-		}
+	for ; t != nil; t = t.parent {
+		out = append(out, t.expected...)
 	}
 	return out
 }

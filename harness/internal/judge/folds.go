@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 
@@ -34,12 +35,12 @@ func (c *foldCounter) record() {
 	c.seen++
 }
 
-// mark takes the counter's value of a mark, and the tests that ran since the one before.
-func (c *foldCounter) mark(errors uint64, outside string, tests []*test) {
+// mark takes the counter's value of a mark, before what the mark says changes the tests that run.
+func (c *foldCounter) mark(errors uint64, p *Process) {
 	n := int(errors-c.last) - c.between + c.debt
 	c.last, c.between, c.debt = errors, 0, min(n, 0)
 	if n > 0 {
-		c.folds = append(c.folds, fold{n, tests, outside, c.seen})
+		c.folds = append(c.folds, fold{n, p.running(), p.outside(), c.seen})
 		c.total += n
 	}
 }
@@ -54,16 +55,13 @@ type repeat struct {
 // resolve finds out which error each fold repeats, as far as only one is possible, and hands every fold to use with
 // the errors that it may be: one if it is certain.
 func (c *foldCounter) resolve(repeats []*repeat, use func(f fold, may []*repeat)) {
-	open := slices.Clone(c.folds)
+	left := repeats // in order, those with repeats left
+	// candidates are those that were reported before the fold ended.
 	candidates := func(f fold) []*repeat {
-		var may []*repeat
-		for _, r := range repeats {
-			if r.left > 0 && r.at <= f.seen {
-				may = append(may, r)
-			}
-		}
-		return may
+		n, _ := slices.BinarySearchFunc(left, f.seen+1, func(r *repeat, at int) int { return cmp.Compare(r.at, at) })
+		return left[:n:n]
 	}
+	open := slices.Clone(c.folds)
 	for again := true; again; {
 		again = false
 		open = slices.DeleteFunc(open, func(f fold) bool {
@@ -73,7 +71,10 @@ func (c *foldCounter) resolve(repeats []*repeat, use func(f fold, may []*repeat)
 			}
 			may[0].left -= min(f.count, may[0].left)
 			use(f, may)
-			again = true
+			if may[0].left == 0 { // it is the first
+				left = left[1:]
+				again = true
+			}
 			return true
 		})
 	}

@@ -7,8 +7,6 @@
 package judge
 
 import (
-	"slices"
-
 	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/internal/symbols"
 	"github.com/cgogrind/cgogrind/harness/result"
@@ -47,7 +45,9 @@ type Judge struct {
 	frames   *frames.Reader
 	findings []*result.Finding
 	byKey    map[findingKey]*result.Finding
-	clues    map[*result.Finding][]clues // of each record of a finding
+	clues    map[*result.Finding][]clues         // of each record of a finding
+	hit      map[*result.Finding]map[string]bool // its tests
+	lost     map[string]loss                     // by fingerprint, without what was expected
 	// interrupted are the top-level tests whose Ginkgo suite goes on in another process, with what came of them so far.
 	interrupted map[string]interruption
 
@@ -68,11 +68,15 @@ type findingKey struct {
 	oneOf       bool
 }
 
+// loss is what a finding's records lost.
+type loss struct{ bytes, blocks uint64 }
+
 // New returns a Judge that hands its messages to emit.
 func New(cfg Config, emit func(result.Message)) *Judge {
 	j := &Judge{
 		cfg: cfg, emit: emit, byKey: make(map[findingKey]*result.Finding),
-		clues: make(map[*result.Finding][]clues), interrupted: make(map[string]interruption),
+		clues: make(map[*result.Finding][]clues), hit: make(map[*result.Finding]map[string]bool),
+		lost: make(map[string]loss), interrupted: make(map[string]interruption),
 		suppressed: make(map[string]uint64), waiting: make(map[string]bool),
 	}
 	j.frames = frames.New(frames.Code{
@@ -92,6 +96,8 @@ func (j *Judge) Finish() {
 		j.emit(result.Message{Finding: f})
 	}
 	j.findings = nil
+	clear(j.hit)
+	clear(j.lost)
 }
 
 // Lost gives each of the tests named, top-level ones that were planned and will not run any more, its verdict.
@@ -115,12 +121,8 @@ func (j *Judge) dispose(r *record) result.Disposition {
 	so := result.Finding{
 		Fingerprint: r.fingerprint, Kind: string(r.kind), Package: j.cfg.ImportPath, Bytes: r.bytes, Blocks: r.blocks,
 	}
-	for _, f := range j.findings {
-		if f.Fingerprint == r.fingerprint && f.Disposition != result.Expected {
-			so.Bytes += f.Bytes
-			so.Blocks += f.Blocks
-		}
-	}
+	so.Bytes += j.lost[r.fingerprint].bytes
+	so.Blocks += j.lost[r.fingerprint].blocks
 	return j.cfg.Dispose(so)
 }
 
@@ -149,9 +151,11 @@ func (j *Judge) add(r *record, d result.Disposition, tests []string, repro strin
 		}
 		j.byKey[key] = f
 		j.findings = append(j.findings, f)
+		j.hit[f] = make(map[string]bool)
 	}
 	for _, t := range tests {
-		if !slices.Contains(f.Tests, t) {
+		if !j.hit[f][t] {
+			j.hit[f][t] = true
 			f.Tests = append(f.Tests, t)
 		}
 	}
@@ -159,6 +163,10 @@ func (j *Judge) add(r *record, d result.Disposition, tests []string, repro strin
 	f.Count += r.count
 	f.Bytes += r.bytes
 	f.Blocks += r.blocks
+	if d != result.Expected {
+		l := j.lost[r.fingerprint]
+		j.lost[r.fingerprint] = loss{l.bytes + r.bytes, l.blocks + r.blocks}
+	}
 }
 
 func (j *Judge) progress(text string) {

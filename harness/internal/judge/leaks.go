@@ -12,6 +12,7 @@ import (
 // thread that C made. Its zero value is ready.
 type appearances struct {
 	since []*test // that ended since the last check
+	now   []*test // the candidates of the check that is being made, once they are known
 	left  []*test // the same, when the last test has ended and a check would have taken too long
 	tests map[string][]appearance
 }
@@ -26,23 +27,40 @@ func (a *appearances) ended(t *test) {
 	}
 }
 
-// add takes a leak that a check reports as new; running are the tests that run meanwhile.
-func (a *appearances) add(e *valgrind.Error, running []*test) {
+// begin begins a check.
+func (a *appearances) begin() { a.now = nil }
+
+// add takes a leak that a check reports as new; running tells the tests that run meanwhile.
+func (a *appearances) add(e *valgrind.Error, running func() []*test) {
 	if a.tests == nil {
 		a.tests = make(map[string][]appearance)
 	}
-	candidates := slices.Clone(a.since)
-	for _, t := range running {
-		if !slices.ContainsFunc(a.since, t.isAbove) { // a Ginkgo suite goes on when its spec has ended
-			candidates = append(candidates, t)
-		}
+	if a.now == nil {
+		a.now = a.candidates(running())
 	}
 	key := leakKey(e)
-	a.tests[key] = append(a.tests[key], appearance{candidates})
+	a.tests[key] = append(a.tests[key], appearance{a.now})
+}
+
+// candidates are the tests in which a leak may have appeared that is new.
+func (a *appearances) candidates(running []*test) []*test {
+	above := make(map[*test]bool)
+	for _, t := range a.since {
+		for t = t.parent; t != nil && !above[t]; t = t.parent {
+			above[t] = true
+		}
+	}
+	all := slices.Clone(a.since)
+	for _, t := range running {
+		if !above[t] { // a Ginkgo suite goes on when its spec has ended
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // checked ends a check.
-func (a *appearances) checked() { a.since = nil }
+func (a *appearances) checked() { a.since, a.now = nil, nil }
 
 // leave is called in the place of the last check.
 func (a *appearances) leave() { a.left = a.since }
@@ -56,20 +74,20 @@ func (a *appearances) of(e *valgrind.Error) (tests []*test, sure bool) {
 	for _, seen := range all {
 		sure = sure || len(seen.candidates) == 1
 	}
+	known := make(map[*test]bool)
 	for _, seen := range all {
 		if sure && len(seen.candidates) != 1 {
 			continue
 		}
 		for _, t := range seen.candidates {
-			if !slices.Contains(tests, t) {
+			if !known[t] {
+				known[t] = true
 				tests = append(tests, t)
 			}
 		}
 	}
 	return tests, sure
 }
-
-func (t *test) isAbove(c *test) bool { return c != t && c.isWithin(t) }
 
 // leakKey tells the leaks of one process apart as memcheck does: by the whole stack.
 func leakKey(e *valgrind.Error) string {

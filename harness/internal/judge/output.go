@@ -43,18 +43,20 @@ var (
 // Write takes some output. It never fails.
 func (o *Output) Write(b []byte) (int, error) {
 	o.partial = append(o.partial, b...)
+	rest := o.partial
 	for {
-		i := bytes.IndexByte(o.partial, '\n')
-		if i < 0 && len(o.partial) < maxLine {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 && len(rest) < maxLine {
+			o.partial = append(o.partial[:0], rest...)
 			return len(b), nil
 		}
 		if i < 0 {
-			o.line(string(o.partial))
-			o.partial = o.partial[:0]
+			o.line(string(rest))
+			rest = nil
 			continue
 		}
-		o.line(string(o.partial[:i]))
-		o.partial = append(o.partial[:0], o.partial[i+1:]...)
+		o.line(string(rest[:i]))
+		rest = rest[i+1:]
 	}
 }
 

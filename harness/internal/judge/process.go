@@ -21,15 +21,14 @@ type Process struct {
 	started   bool // the test binary's runtime is up
 	layout    markLayout
 	plan      []string
+	unbegun   int             // tests of the plan that have not begun
 	owed      map[string]bool // those of the plan
 	planned   bool            // the plan is whole
 	announced int             // how many tests of it the last Plan had
 	done      bool            // M.Run returned, and was not called again
 	idle      bool            // it ended in order and without M.Run
-	tests     []*test
-	byID      map[uint64]*test
-	specs     []suite
-	expected  []*expectation
+	roster
+	specs []suite
 
 	records       []*record
 	appeared      appearances        // leaks, in the checks between tests
@@ -49,8 +48,9 @@ type Process struct {
 	faulted       uint64             // the last error before a fatal signal, by unique number
 	folds         foldCounter
 	outsideFolds  []fold
-	forged        int             // marks that were not obeyed
-	told          map[string]bool // progress that is said once: records, marks that were not obeyed
+	names         map[*record]string // of tests, for people
+	forged        int                // marks that were not obeyed
+	told          map[string]bool    // progress that is said once: records, marks that were not obeyed
 
 	whole  valgrind.Completeness
 	counts map[uint64]int // how often each error happened, by unique number; nil until the report's end
@@ -67,19 +67,24 @@ const (
 
 // test is one run of a test, subtest, example, fuzz target, Ginkgo spec or Ginkgo node.
 type test struct {
-	id         uint64
-	kind, name string
-	parent     *test
-	children   []*test
-	state      state
-	status     string // as it ended: "pass", "fail", "skip"
-	reason     string
-	elapsed    time.Duration
-	records    []*record
-	folds      []unresolved
-	alone      *Alone // the process that ran it alone; nil if none did
-	crash      *Alone // the process that ran it alone after it took this one down; nil if none did
-	native     bool   // it passed without memcheck
+	id              uint64
+	kind, name      string
+	parent          *test
+	children        []*test
+	index           int // in the order in which tests began
+	round           int // how often it had begun when it began, this time included
+	state           state
+	runningChildren int
+	status          string // as it ended: "pass", "fail", "skip"
+	reason          string
+	elapsed         time.Duration
+	records         []*record
+	folds           []unresolved
+	alone           *Alone // the process that ran it alone; nil if none did
+	crash           *Alone // the process that ran it alone after it took this one down; nil if none did
+	native          bool   // it passed without memcheck
+	expected        []*expectation
+	unconfirmed     bool // it is to run once more
 }
 
 // isFiltered says whether a spec was not chosen: Ginkgo reports those, too.
@@ -88,10 +93,6 @@ func (t *test) isFiltered() bool {
 }
 
 func (t *test) isSpec() bool { return t.kind == "spec" || t.kind == "node" }
-
-func (t *test) hasRunningChild() bool {
-	return slices.ContainsFunc(t.children, func(c *test) bool { return c.state == running })
-}
 
 func (t *test) isWithin(a *test) bool {
 	for ; t != nil; t = t.parent {
@@ -135,16 +136,26 @@ type record struct {
 func (j *Judge) Process(command []string) *Process {
 	return &Process{
 		judge: j, command: command, output: &Output{},
-		owed: make(map[string]bool), byID: make(map[uint64]*test), leaks: make(map[string]*record),
+		roster: newRoster(), owed: make(map[string]bool), leaks: make(map[string]*record),
 		byUnique: make(map[uint64]*record), overruled: make(map[*test]bool), told: make(map[string]bool),
 	}
 }
 
 // Owe names the tests that the process is to run, where that is known before it says so: it may end before.
 func (p *Process) Owe(tests []string) {
-	p.plan = slices.Clone(tests)
 	for _, name := range tests {
-		p.owed[name] = true
+		p.addPlan(name)
+	}
+}
+
+func (p *Process) addPlan(name string) {
+	if p.owed[name] {
+		return
+	}
+	p.owed[name] = true
+	p.plan = append(p.plan, name)
+	if len(p.byName[name]) == 0 {
+		p.unbegun++
 	}
 }
 
@@ -221,10 +232,7 @@ func (p *Process) message(text string) {
 		p.layout = m
 	case markPlan:
 		p.done = false // TestMain may call M.Run once more
-		if !p.owed[m.name] {
-			p.owed[m.name] = true
-			p.plan = append(p.plan, m.name)
-		}
+		p.addPlan(m.name)
 	case markPlanned:
 		p.done = false
 		again := p.planned && p.announced == len(p.plan)
@@ -243,23 +251,21 @@ func (p *Process) message(text string) {
 		p.specs = append(p.specs, s)
 		p.judge.progress(fmt.Sprintf("%s: %s", m.suite, plural(m.count, "spec")))
 	case markBegin:
-		p.folds.mark(m.errors, p.outside(), p.running())
-		t := &test{id: m.id, kind: m.kind, name: m.name}
-		if t.parent = p.parentOf(t); t.parent != nil {
-			t.parent.children = append(t.parent.children, t)
+		p.folds.mark(m.errors, p)
+		if p.owed[m.name] && len(p.byName[m.name]) == 0 {
+			p.unbegun--
 		}
-		p.tests = append(p.tests, t)
-		p.byID[m.id] = t
+		p.begin(&test{id: m.id, kind: m.kind, name: m.name})
 	case markPause:
-		p.folds.mark(m.errors, p.outside(), p.running())
-		p.setState(m.id, paused)
+		p.folds.mark(m.errors, p)
+		p.setState(p.byID[m.id], paused)
 	case markCont:
-		p.folds.mark(m.errors, p.outside(), p.running())
-		p.setState(m.id, running)
+		p.folds.mark(m.errors, p)
+		p.setState(p.byID[m.id], running)
 	case markEnd:
-		p.folds.mark(m.errors, p.outside(), p.running())
-		p.setState(m.id, over)
+		p.folds.mark(m.errors, p)
 		if t := p.byID[m.id]; t != nil {
+			p.setState(t, over)
 			t.status, t.reason, t.elapsed = m.status, m.reason, m.elapsed
 			p.appeared.ended(t)
 			if !t.isFiltered() {
@@ -271,6 +277,8 @@ func (p *Process) message(text string) {
 	case markLeaks:
 		p.checkingLeaks = m.what == "begin"
 		switch m.what {
+		case "begin":
+			p.appeared.begin()
 		case "end":
 			p.appeared.checked()
 		case "left":
@@ -280,12 +288,6 @@ func (p *Process) message(text string) {
 		p.leaksReady = p.leaksReady || m.what == "ready"
 	case markDone:
 		p.done = true
-	}
-}
-
-func (p *Process) setState(id uint64, s state) {
-	if t := p.byID[id]; t != nil {
-		t.state = s
 	}
 }
 
@@ -310,7 +312,7 @@ func (p *Process) error(e *valgrind.Error) {
 	}
 	if p.checkingLeaks && isLeak(e.Kind) {
 		// Whether it is one is decided at the end of the process: memory that only the kernel knows of looks lost, too.
-		p.appeared.add(e, p.running())
+		p.appeared.add(e, p.running)
 		p.reported(e, nil)
 		return
 	}

@@ -55,9 +55,14 @@ func (p *Process) settle() {
 func (p *Process) Finish(o Outcome) (remaining []string) {
 	problem := p.problem(o)
 	remaining = p.waiting()
+	left := make(map[string]bool)
+	for _, name := range remaining {
+		left[name] = true
+	}
 	for _, t := range p.tests {
 		if t.state == paused && t.parent == nil && len(t.children) == 0 {
 			remaining = append(remaining, t.name)
+			left[t.name] = true
 		}
 	}
 
@@ -77,27 +82,31 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 	}
 	p.allKnown = false
 	p.holdUnconfirmed(o, problem, rulings)
+	resuming := make(map[*test]bool)
+	for _, t := range p.suitesToResume() {
+		resuming[t] = true
+	}
 	blamedForProblem := false
 	for _, t := range p.tests {
 		r := rulings[t]
 		switch {
-		case t.state == paused && slices.Contains(remaining, t.name), t.isFiltered(), p.isOverruled(t):
+		case t.state == paused && left[t.name], t.isFiltered(), p.isOverruled(t):
 			continue
 		case t.kind == "node" && (r.verdict == result.Pass || r.verdict == result.Skip):
 			continue
 		}
 		blamedForProblem = blamedForProblem || r.verdict == result.Inconclusive
-		if p.isUnconfirmed(t) && !p.judge.waiting[t.name] {
+		if t.root().unconfirmed && !p.judge.waiting[t.name] {
 			continue
 		}
 		if t.parent == nil {
 			before := p.judge.interrupted[t.name]
 			r, otherwise[t] = worse(before.now, r), worse(before.otherwise, otherwise[t])
-			resume := slices.Contains(p.suitesToResume(), t)
-			if resume {
+			if resuming[t] {
 				remaining = append(remaining, t.name)
+				left[t.name] = true
 			}
-			if resume || p.judge.waiting[t.name] && !p.confirming {
+			if resuming[t] || p.judge.waiting[t.name] && !p.confirming {
 				p.judge.interrupted[t.name] = interruption{r, otherwise[t]}
 				continue
 			}
@@ -162,13 +171,9 @@ func (p *Process) Planned() []string { return p.plan }
 
 // waiting lists the planned tests that have not begun.
 func (p *Process) waiting() []string {
-	begun := make(map[string]bool)
-	for _, t := range p.tests {
-		begun[t.name] = true
-	}
 	var out []string
 	for _, name := range p.plan {
-		if !begun[name] {
+		if len(p.byName[name]) == 0 {
 			out = append(out, name)
 		}
 	}
@@ -197,22 +202,24 @@ func (p *Process) problem(o Outcome) string {
 // dropIdleNodes ends the nodes that only waited for a spec when the process ended.
 func (p *Process) dropIdleNodes() {
 	now := p.running()
-	for _, t := range p.tests {
-		if t.kind == "node" && t.state == running && !slices.Contains(now, t) {
-			t.state, t.status = over, "none"
+	for t := range p.now {
+		if t.kind == "node" && !slices.Contains(now, t) {
+			t.status = "none"
+			p.setState(t, over)
 		}
 	}
 }
 
 // dropLeaksOfUnfinished forgets the leaks of tests that were cut short: they had no chance to free anything.
 func (p *Process) dropLeaksOfUnfinished() {
-	drop := func(r *record) bool {
-		return isLeak(r.kind) && len(r.tests) > 0 &&
+	dropped := make(map[*record]bool)
+	p.records = slices.DeleteFunc(p.records, func(r *record) bool {
+		dropped[r] = isLeak(r.kind) && len(r.tests) > 0 &&
 			!slices.ContainsFunc(r.tests, func(t *test) bool { return t.state == over })
-	}
-	p.records = slices.DeleteFunc(p.records, drop)
+		return dropped[r]
+	})
 	for _, t := range p.tests {
-		t.records = slices.DeleteFunc(t.records, drop)
+		t.records = slices.DeleteFunc(t.records, func(r *record) bool { return dropped[r] })
 	}
 }
 
@@ -256,8 +263,8 @@ func (p *Process) ruling(t *test, o Outcome, problem string, rulings map[*test]r
 		return ruling{result.Fail, found}
 	}
 	var unmet []string
-	for _, e := range p.expected {
-		if e.test == t && !e.met && t.status != "skip" {
+	for _, e := range t.expected {
+		if !e.met && t.status != "skip" {
 			unmet = append(unmet, fmt.Sprintf("%s was expected, and memcheck did not report it", e))
 		}
 	}
@@ -301,7 +308,7 @@ func (p *Process) ruling(t *test, o Outcome, problem string, rulings map[*test]r
 	case len(doubts) > 0:
 		return ruling{result.Inconclusive, few(doubts)}
 	}
-	return ruling{result.Pass, p.asExpected(t)}
+	return ruling{result.Pass, t.asExpected()}
 }
 
 // findingsOf names the new findings of a test, and those that may be another's.
@@ -315,7 +322,7 @@ func (p *Process) findingsOf(t *test) (found, doubt string) {
 		if r.attribution != result.OneOf {
 			sure = append(sure, text)
 		} else {
-			unsure = append(unsure, fmt.Sprintf("%s happened in one of %s", text, strings.Join(r.names(), ", ")))
+			unsure = append(unsure, fmt.Sprintf("%s happened in one of %s", text, p.fewNames(r)))
 		}
 	}
 	if len(sure) > 0 {
@@ -327,6 +334,17 @@ func (p *Process) findingsOf(t *test) (found, doubt string) {
 	return found, doubt
 }
 
+// fewNames names the tests of a record that was in one of them, of many only the first. Each of them asks for it.
+func (p *Process) fewNames(r *record) string {
+	if p.names == nil {
+		p.names = make(map[*record]string)
+	}
+	if p.names[r] == "" {
+		p.names[r] = few(r.names())
+	}
+	return p.names[r]
+}
+
 // whoFound begins a sentence about findings.
 func whoFound(findings []string) string {
 	if slices.ContainsFunc(findings, func(f string) bool { return strings.HasPrefix(f, string(cgoCheck)) }) {
@@ -336,12 +354,10 @@ func whoFound(findings []string) string {
 }
 
 // asExpected says what a test that passes was expected to cause, and did.
-func (p *Process) asExpected(t *test) string {
+func (t *test) asExpected() string {
 	var met []string
-	for _, e := range p.expected {
-		if e.test == t {
-			met = append(met, e.String())
-		}
+	for _, e := range t.expected {
+		met = append(met, e.String())
 	}
 	if len(met) == 0 {
 		return ""
@@ -590,27 +606,13 @@ func (p *Process) reproOf(r *record) string {
 // repro is the command that runs one test again; with -count, as often as it took.
 func (p *Process) repro(t *test) string {
 	words := []string{"-run", t.selector(), p.judge.cfg.ImportPath}
-	if round := p.round(t); round > 1 && !t.isSpec() {
-		words = slices.Insert(words, 0, "-count="+strconv.Itoa(round))
+	if t.round > 1 && !t.isSpec() {
+		words = slices.Insert(words, 0, "-count="+strconv.Itoa(t.round))
 	}
 	if t.kind == "spec" {
 		return p.judge.commandLine(words, "-ginkgo.focus="+regexp.QuoteMeta(t.name)+"$")
 	}
 	return p.judge.commandLine(words)
-}
-
-// round is how often a test had begun in the process when it began, with this time.
-func (p *Process) round(t *test) int {
-	n := 0
-	for _, other := range p.tests {
-		if other.name == t.name && other.kind == t.kind {
-			n++
-		}
-		if other == t {
-			break
-		}
-	}
-	return n
 }
 
 // selector is the regular expression for -run that matches a test and no other; for a spec, the test of its suite.
@@ -650,8 +652,10 @@ func join(a, b string) string {
 func few(all []string) string {
 	const most = 3
 	var s []string
+	known := make(map[string]bool)
 	for _, text := range all {
-		if !slices.Contains(s, text) {
+		if !known[text] {
+			known[text] = true
 			s = append(s, text)
 		}
 	}
