@@ -73,6 +73,9 @@ func (r *run) finished(ctx context.Context, p Program) (*subject, result.ExitCod
 	case described && isTest:
 		r.built, r.cfg.Runtime = built, goRuntime
 		r.takeTestArgs(p.Args)
+		if err := r.checkExpressions(); err != nil {
+			return nil, result.ExitUsage, err
+		}
 		r.relocate(&r.built.Packages[0])
 		code, err := r.inspectPackages(ctx)
 		return nil, code, err

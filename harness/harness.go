@@ -27,6 +27,7 @@ import (
 	"github.com/cgogrind/cgogrind/harness/internal/artifact"
 	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
@@ -174,6 +175,14 @@ func newRun(cfg Config, h result.Handler) (*run, error) {
 		}
 		cfg.Dir = wd
 	}
+	// Tests run in the folders of their packages, and valgrind puts files into this one, too.
+	if tmp := shell.Getenv(cfg.Env, "TMPDIR"); tmp != "" && !filepath.IsAbs(tmp) {
+		abs, err := filepath.Abs(tmp)
+		if err != nil {
+			return nil, fmt.Errorf("finding the folder for temporary files: %w", err)
+		}
+		cfg.Env = set(slices.Clone(cfg.Env), "TMPDIR", abs)
+	}
 	args := cfg.TestFlags
 	cfg.TestFlags = nil
 	r := &run{cfg: cfg, handler: h, start: time.Now()}
@@ -259,6 +268,9 @@ func (r *run) runPackages(ctx context.Context) (result.ExitCode, error) {
 
 // summarize emits the last message.
 func (r *run) summarize() (result.ExitCode, error) {
+	if text := r.unmatched(); text != "" {
+		r.note("%s", text)
+	}
 	sum := r.tally.Summary()
 	sum.ElapsedS = time.Since(r.start).Seconds()
 	sum.Suppressions = r.supps.summary()
@@ -296,7 +308,10 @@ func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
 
 // setUp finds valgrind and makes the temporary folder.
 func (r *run) setUp(ctx context.Context) (result.ExitCode, error) {
-	var err error
+	err := r.checkExpressions()
+	if err != nil {
+		return result.ExitUsage, err
+	}
 	if r.valgrind, err = memcheck.Find(ctx, r.cfg.Valgrind); err != nil {
 		return result.ExitMachine, err
 	}
@@ -351,10 +366,11 @@ func cacheDir(work string) string {
 // buildCode tells a build that failed from a machine that lacks something for it.
 func buildCode(ctx context.Context, err error) result.ExitCode {
 	var step *build.Error
+	var fit *goruntime.FitError
 	switch {
 	case ctx.Err() != nil:
 		return result.ExitInconclusive
-	case errors.Is(err, exec.ErrNotFound), errors.Is(err, build.ErrNoCompiler), errors.Is(err, goruntime.ErrUnsupported):
+	case errors.As(err, &fit), errors.Is(err, exec.ErrNotFound), errors.Is(err, build.ErrNoCompiler), errors.Is(err, goruntime.ErrUnsupported):
 		return result.ExitMachine
 	case errors.As(err, &step) && strings.Contains(step.Output, "cgo: C compiler"):
 		return result.ExitMachine

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
+	"github.com/cgogrind/cgogrind/harness/result"
 )
 
 func TestTestArgs(t *testing.T) {
@@ -137,4 +139,42 @@ func TestWorkDir(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestDamagedTimes: whatever the cache holds, a run goes on and keeps its times.
+func TestDamagedTimes(t *testing.T) {
+	for name, text := range map[string]string{
+		"null": "null", "a list": "[]", "a number": "1e999", "null inside": `{"p":null}`, "other types": `{"p":{"TestA":"x"}}`,
+		"cut": `{"p":{"TestA":1`, "empty": "",
+	} {
+		file := filepath.Join(t.TempDir(), "cgogrind", "times.json")
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		kept := readTimes(file)
+		kept.add("p", "TestA", 2)
+		if err := kept.save(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := readTimes(file).of("p")["TestA"]; got != 2 {
+			t.Errorf("%s: it keeps %v", name, got)
+		}
+	}
+	if got := readTimes(t.TempDir()).of("p"); got != nil {
+		t.Errorf("a folder has times: %v", got)
+	}
+	if got := readTimes("/dev/zero").of("p"); got != nil {
+		t.Errorf("a device has times: %v", got)
+	}
+}
+
+// TestFitIsTheMachines: a release of Go whose sources a transformation does not fit is none that the tests are to blame for.
+func TestFitIsTheMachines(t *testing.T) {
+	err := fmt.Errorf("building: %w", &goruntime.FitError{Transformation: "x", Version: "go1.26.99"})
+	if got := buildCode(t.Context(), err); got != result.ExitMachine {
+		t.Errorf("exit code %d", got)
+	}
 }

@@ -86,7 +86,7 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 		return nil, judge.Outcome{}, err
 	}
 	opts := memcheck.Options{
-		XMLFile: files + ".%p.xml", Suppressions: []string{supps}, Extra: []string{exactCalls},
+		XMLFile: memcheck.Literal(files) + ".%p.xml", Suppressions: []string{supps}, Extra: []string{exactCalls},
 		TraceChildren: p.cfg.TraceChildren,
 		ShowLeakKinds: p.cfg.LeakKinds, Vgdb: memcheck.VgdbYes, VgdbPrefix: files + ".vgdb",
 	}

@@ -196,7 +196,7 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 	}
 	monitor := newMonitor(r.valgrind, filepath.Join(r.work.path, "vgdb"))
 	opts := memcheck.Options{
-		XMLFile: filepath.Join(r.work.path, "000.%p.xml"), Suppressions: supps,
+		XMLFile: memcheck.Literal(r.work.path) + "/000.%p.xml", Suppressions: supps,
 		TraceChildren: r.cfg.TraceChildren, Vgdb: monitor.mode(), Extra: append([]string{exactCalls}, monitor.options()...),
 	}
 	r.cfg.Profile.Set(&opts)

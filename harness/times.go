@@ -26,11 +26,27 @@ func readTimes(file string) *times {
 }
 
 func readTimesFile(file string) map[string]map[string]float64 {
-	seconds := make(map[string]map[string]float64)
-	if data, err := os.ReadFile(file); err == nil && json.Unmarshal(data, &seconds) != nil {
+	var seconds map[string]map[string]float64
+	data, err := readSmall(file)
+	if err != nil || json.Unmarshal(data, &seconds) != nil || seconds == nil { // null is valid JSON
 		return make(map[string]map[string]float64)
 	}
 	return seconds
+}
+
+// maxTimes is how large the file may be, in bytes: 100,000 tests make 10 MB.
+const maxTimes = 64 << 20
+
+// readSmall reads a regular file that is not larger than what this program writes: a cache may hold anything.
+func readSmall(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxTimes {
+		return nil, fmt.Errorf("reading %s: it is no file of ours", file)
+	}
+	return os.ReadFile(file)
 }
 
 func (t *times) add(pkg, test string, seconds float64) {

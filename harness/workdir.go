@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 )
 
@@ -25,8 +26,12 @@ until rm -rf -- "$1" || [ "$n" -ge 100 ]; do n=$((n+1)); sleep 0.1; done 2>/dev/
 
 func newWorkDir() (w *workDir, err error) {
 	w = &workDir{}
-	if w.path, err = os.MkdirTemp("", "cgogrind-"); err != nil {
-		return nil, fmt.Errorf("making a temporary folder: %w", err)
+	tmp, err := filepath.Abs(os.TempDir()) // programs run in other folders
+	if err == nil {
+		w.path, err = os.MkdirTemp(tmp, "cgogrind-")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("making a temporary folder: %w; TMPDIR can name another place for it", err)
 	}
 	defer func() {
 		if err != nil {

@@ -31,6 +31,7 @@ type Tally struct {
 	counts  Summary
 	summary *Summary
 	shard   bool              // a part of the tests, which may be none
+	others  bool              // tests that are another shard's
 	ran     bool              // a test has a verdict; one that [setup] was skipped says that a package ran none
 	planned map[testName]bool // whether the test has a verdict
 }
@@ -47,6 +48,7 @@ func (t *Tally) Handle(_ context.Context, m Message) error {
 	case m.Config != nil:
 		t.shard = m.Config.Shard != nil
 	case m.Plan != nil:
+		t.others = t.others || m.Plan.Whole > len(m.Plan.Tests)
 		for _, name := range m.Plan.Tests {
 			if key := (testName{m.Plan.Package, name}); !t.planned[key] {
 				t.planned[key] = false
@@ -90,6 +92,12 @@ func (t *Tally) Handle(_ context.Context, m Message) error {
 // Summary returns the counts so far; the caller adds the time and the suppressions.
 func (t *Tally) Summary() Summary { return t.counts }
 
+// Ran says whether a test has a verdict.
+func (t *Tally) Ran() bool { return t.ran }
+
+// Planned says whether any test was planned.
+func (t *Tally) Planned() bool { return len(t.planned) > 0 }
+
 // Lost is the number of tests that were planned and have no verdict.
 func (t *Tally) Lost() int {
 	n := 0
@@ -107,7 +115,7 @@ func (t *Tally) ExitCode() ExitCode {
 	switch {
 	case c.New > 0:
 		return ExitFindings
-	case t.summary == nil, c.Inconclusive > 0, t.Lost() > 0, !t.ran && !t.shard:
+	case t.summary == nil, c.Inconclusive > 0, t.Lost() > 0, !t.ran && !(t.shard && t.others):
 		return ExitInconclusive
 	case c.Failed > 0:
 		return ExitFail

@@ -76,6 +76,8 @@ const (
 type Plan struct {
 	Package string   `json:"package"`
 	Tests   []string `json:"tests"`
+	// Whole is how many tests all shards of the run have together, where that is more.
+	Whole int `json:"whole,omitempty"`
 	// Command is the command line of memcheck and the test binary.
 	Command []string `json:"command,omitempty"`
 }

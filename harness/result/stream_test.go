@@ -27,6 +27,12 @@ func test(name string, v result.Verdict) result.Message {
 	return result.Message{Test: &result.Test{Package: "example.com/p", Name: name, Verdict: v, ElapsedS: 0.25}}
 }
 
+func shard(index, count int) result.Message {
+	m := config()
+	m.Config.Shard = &result.Shard{Index: index, Count: count}
+	return m
+}
+
 func plan(names ...string) result.Message {
 	return result.Message{Plan: &result.Plan{Package: "example.com/p", Tests: names}}
 }
@@ -219,9 +225,17 @@ func TestExitCodes(t *testing.T) {
 		{"lost test", []result.Message{plan("TestA", "TestB"), test("TestA", result.Pass)}, result.ExitInconclusive},
 		{"planned twice", []result.Message{plan("TestA", "TestB"), test("TestA", result.Pass), plan("TestB"),
 			test("TestB", result.Pass)}, result.ExitPass},
+		{"a shard without tests", []result.Message{shard(1, 2), {Plan: &result.Plan{Package: "example.com/p", Whole: 3}}},
+			result.ExitPass},
+		{"a shard of a run without tests", []result.Message{shard(1, 2), plan()}, result.ExitInconclusive},
+		{"the only shard of a run without tests", []result.Message{shard(1, 1), plan()}, result.ExitInconclusive},
+		{"a shard without packages", []result.Message{shard(2, 2)}, result.ExitInconclusive},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			stream := encode(t, whole(t, append([]result.Message{config()}, c.msgs...)...)...)
+			if len(c.msgs) == 0 || c.msgs[0].Config == nil {
+				c.msgs = append([]result.Message{config()}, c.msgs...)
+			}
+			stream := encode(t, whole(t, c.msgs...)...)
 			got, err := result.ReadExitCode(bytes.NewReader(stream))
 			if err != nil || got != c.want {
 				t.Errorf("exit code %d, want %d (error %v)", got, c.want, err)

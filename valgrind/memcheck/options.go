@@ -14,7 +14,7 @@ import (
 // one huge frame and repaints the memory between the two, up to a terabyte.
 type Options struct {
 	// XMLFile is the pattern for the names of the reports: absolute, with %p in its last element, which stands for the
-	// process's id, and %% for a percent sign. Without %p a process that forks writes two documents into one file.
+	// process's id, and %% for a percent sign (see Literal). Without %p a process that forks writes two documents into one file.
 	// A Command of its own needs a pattern of its own.
 	XMLFile string
 
@@ -53,6 +53,9 @@ type Options struct {
 	// would spoil the report are refused with an *OptionError.
 	Extra []string
 }
+
+// Literal returns a path as it stands in a pattern such as XMLFile.
+func Literal(path string) string { return strings.ReplaceAll(path, "%", "%%") }
 
 // DefaultNumCallers is enough for the C++ stacks of librados (about 30 frames) below the Go stack of a Ginkgo spec
 // (about 20). Valgrind's own default of 12 ends before it reaches the test. A longer limit costs memory only for stacks
@@ -177,7 +180,7 @@ func (o Options) Args() ([]string, error) {
 	}
 
 	if o.VgdbPrefix != "" {
-		args = append(args, "--vgdb-prefix="+strings.ReplaceAll(o.VgdbPrefix, "%", "%%"))
+		args = append(args, "--vgdb-prefix="+o.VgdbPrefix) // no pattern: a percent sign stands for itself
 	}
 
 	for _, file := range o.Suppressions {

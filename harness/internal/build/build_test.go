@@ -20,6 +20,17 @@ func write(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
+func TestExecName(t *testing.T) {
+	for path, want := range map[string]string{
+		"example.com/m/v1": "v1", "example.com/m/v0": "v0", "example.com/m/v2": "m", "example.com/m/v10": "m", "v2": "v2",
+		"example.com/m/v02": "v02", "example.com/m/v": "v", "example.com/m/v2x": "v2x", "example.com/m": "m",
+	} {
+		if got := ExecName(path); got != want {
+			t.Errorf("%s: %s, not %s", path, got, want)
+		}
+	}
+}
+
 func TestBuild(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{
@@ -32,19 +43,20 @@ func TestBuild(t *testing.T) {
 		// One go command cannot write two binaries of one name.
 		"d/c/v2/e.go":      "package e\n",
 		"d/c/v2/e_test.go": "package e\n\nimport \"testing\"\n\nfunc TestE(t *testing.T) {}\n",
+		"d/v1/f_test.go":   "package f\n\nimport \"testing\"\n\nfunc TestF(t *testing.T) {}\n",
 	})
 	res, err := Build(t.Context(), Config{Patterns: []string{"./..."}, Dir: dir, OutDir: t.TempDir(), CacheDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(res.Packages) != 4 {
-		t.Fatalf("%d packages, not 4: %+v", len(res.Packages), res.Packages)
+	if len(res.Packages) != 5 {
+		t.Fatalf("%d packages, not 5: %+v", len(res.Packages), res.Packages)
 	}
 	for i, want := range []struct {
 		path       string
 		tests, cgo bool
 	}{{"example.com/m/a", true, true}, {"example.com/m/b", false, false}, {"example.com/m/c", true, false},
-		{"example.com/m/d/c/v2", true, false}} {
+		{"example.com/m/d/c/v2", true, false}, {"example.com/m/d/v1", true, false}} {
 		p := res.Packages[i]
 		if p.ImportPath != want.path || (p.Binary != "") != want.tests || p.HasCgo != want.cgo || p.ModulePath != "example.com/m" {
 			t.Errorf("package %d is %+v, not %+v", i, p, want)

@@ -81,9 +81,10 @@ func Main(ctx context.Context, cfg Config) (*Result, error) {
 // goruntime's cgogrind_cgo.go.
 const threads = "package main\n\nimport _ \"runtime/cgo\"\n"
 
-var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+// majorVersion is a last element of an import path that the go command leaves out of a program's name: v0 and v1 are none.
+var majorVersion = regexp.MustCompile(`^v([2-9]|[1-9][0-9]+)$`)
 
-// ExecName is how the go command names the program of a package.
+// ExecName is how the go command names the program of a package: isVersionElement in cmd/go/internal/load.
 func ExecName(importPath string) string {
 	base := path.Base(importPath)
 	if dir := path.Dir(importPath); majorVersion.MatchString(base) && dir != "." {

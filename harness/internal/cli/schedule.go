@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cgogrind/cgogrind/harness"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
@@ -18,6 +19,7 @@ import (
 
 // scheduleFlags say which tests run, in which processes, how long, and when leaks are looked for.
 type scheduleFlags struct {
+	flags                      *pflag.FlagSet // that they are in
 	processes, split           int
 	isolate, failFast, cgoOnly bool
 	shard                      string
@@ -28,6 +30,7 @@ type scheduleFlags struct {
 
 func (f *scheduleFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
+	f.flags = fs
 	fs.DurationVar(&f.timeout, "timeout", harness.DefaultTimeout, fmt.Sprintf("how long the tests of a package may take, as for "+
 		"go test: memcheck\ngives them %d times as long; 0 for no limit", harness.TimeoutFactor))
 	fs.DurationVar(&f.perTest, "test-timeout", harness.DefaultTestTimeout, fmt.Sprintf("how long one test may take, times %d, "+
@@ -70,8 +73,8 @@ func (f *scheduleFlags) into(cfg *harness.Config, env []string) error {
 	switch {
 	case f.budget < 0:
 		return usagef("--budget=%s is negative: leave it out for no limit", f.budget)
-	case f.processes < 0:
-		return usagef("-p=%d is negative: 0 is the number of CPUs", f.processes)
+	case f.processes < 0, f.processes == 0 && f.flags.Changed("p"):
+		return usagef("-p=%d: at least one process must run; without -p it is one for each CPU", f.processes)
 	case f.split < 1:
 		return usagef("--split=%d: it must be 1 or more", f.split)
 	case f.isolate && f.split > 1:

@@ -24,7 +24,7 @@ type markLayout struct {
 
 type markPlan struct{ name string }
 
-type markPlanned struct{ count int }
+type markPlanned struct{ count, whole int } // whole: of all shards
 
 type markSpecs struct {
 	count int
@@ -75,7 +75,12 @@ func parseMark(text string) (m mark, token string, err error) {
 	case "plan":
 		m = markPlan{r.text()}
 	case "planned":
-		m = markPlanned{int(r.number())}
+		planned := markPlanned{count: int(r.number())}
+		planned.whole = planned.count
+		if len(r.fields) > 0 {
+			planned.whole = int(r.number())
+		}
+		m = planned
 	case "specs":
 		m = markSpecs{int(r.number()), r.text()}
 	case "begin":

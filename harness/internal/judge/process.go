@@ -240,9 +240,11 @@ func (p *Process) message(text string) {
 		if p.alone != nil || again {
 			return // the tests have been planned already
 		}
-		p.judge.emit(result.Message{Plan: &result.Plan{
-			Package: p.judge.cfg.ImportPath, Tests: p.plan, Command: p.command,
-		}})
+		plan := &result.Plan{Package: p.judge.cfg.ImportPath, Tests: p.plan, Command: p.command}
+		if m.whole > len(p.plan) {
+			plan.Whole = m.whole
+		}
+		p.judge.emit(result.Message{Plan: plan})
 	case markSpecs:
 		s := suite{name: m.suite, count: m.count}
 		if r := p.running(); len(r) > 0 {
