@@ -77,6 +77,11 @@ func (r *run) buildFor(ctx context.Context, use func(context.Context, TestBinary
 		return buildCode(ctx, err), err
 	}
 	packages := slices.DeleteFunc(slices.Clone(r.built.Packages), func(p build.Package) bool { return p.Binary == "" })
+	for _, p := range r.built.Packages {
+		if p.Failed != nil {
+			return result.ExitUsage, fmt.Errorf("building %s: %s\n%s", p.ImportPath, p.Failed.Reason, p.Failed.Output)
+		}
+	}
 	if len(packages) != 1 {
 		return result.ExitUsage, fmt.Errorf("this runs one package with tests, and %d of those named have some", len(packages))
 	}

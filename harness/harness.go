@@ -292,7 +292,9 @@ func (r *run) prepare(ctx context.Context) (result.ExitCode, error) {
 	}
 	patterns := cmp.Or(strings.Join(r.cfg.Patterns, " "), ".")
 	if all := len(r.built.Packages); r.cfg.CgoOnly {
-		r.built.Packages = slices.DeleteFunc(r.built.Packages, func(p build.Package) bool { return !p.HasCgo })
+		r.built.Packages = slices.DeleteFunc(r.built.Packages, func(p build.Package) bool {
+			return !p.HasCgo && (p.Failed == nil || p.Failed.Reason != build.SetupFailed) // then it is not known
+		})
 		if all > 0 && len(r.built.Packages) == 0 {
 			return result.ExitUsage, fmt.Errorf("%w %s that use cgo, and only those were asked for", ErrNoPackages, patterns)
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,12 @@ func (r *run) runAll(ctx context.Context) error {
 	for _, p := range r.built.Packages {
 		named = append(named, frames.Package{ImportPath: p.ImportPath, Dir: p.Sources()})
 		switch {
+		case p.Failed != nil:
+			r.emit(result.Message{Test: &result.Test{
+				Package: p.ImportPath, Name: result.Setup, Verdict: result.Fail,
+				Reason: p.Failed.Reason, Output: cut(p.Failed.Output),
+			}})
+			continue
 		case p.Binary == "":
 			fmt.Fprintf(r.cfg.Notes, "%s: no test files\n", p.ImportPath)
 			continue
@@ -59,6 +66,15 @@ func (r *run) runAll(ctx context.Context) error {
 	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// cut leaves the beginning of what the go command said, which has the cause.
+func cut(output string) string {
+	const most = 64 << 10
+	if len(output) <= most {
+		return output
+	}
+	return strings.ToValidUTF8(output[:most], "") + "\n…"
 }
 
 // packageRun runs the tests of one package.

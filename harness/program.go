@@ -88,8 +88,12 @@ func (r *run) save(ctx context.Context, output string, make func() (*build.Resul
 		return buildCode(ctx, err), err
 	}
 	var withBinary []build.Package
+	failed := false
 	for _, p := range built.Packages {
-		if p.Binary != "" {
+		if p.Failed != nil {
+			fmt.Fprintf(r.cfg.Notes, "%s: %s\n%s\n", p.ImportPath, p.Failed.Reason, p.Failed.Output)
+			failed = true
+		} else if p.Binary != "" {
 			withBinary = append(withBinary, p)
 		} else {
 			fmt.Fprintf(r.cfg.Notes, "%s: no test files\n", p.ImportPath)
@@ -120,6 +124,9 @@ func (r *run) save(ctx context.Context, output string, make func() (*build.Resul
 			return result.ExitUsage, err
 		}
 		fmt.Fprintf(r.cfg.Notes, "%s and %s: run it with cgogrind exec\n", to, filepath.Base(build.DescriptionFile(to)))
+	}
+	if failed {
+		return result.ExitFail, errors.New("not all packages could be built")
 	}
 	return 0, nil
 }

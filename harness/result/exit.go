@@ -15,8 +15,8 @@ type ExitCode int
 // The exit codes.
 const (
 	ExitPass         ExitCode = 0 // every test passed, no new finding
-	ExitFail         ExitCode = 1 // a test failed on its own, no new finding
-	ExitUsage        ExitCode = 2 // wrong usage, a build that failed, a configuration that is wrong
+	ExitFail         ExitCode = 1 // a test failed on its own, or one of several packages did not build; no new finding
+	ExitUsage        ExitCode = 2 // wrong usage, a build of which nothing came, a configuration that is wrong
 	ExitFindings     ExitCode = 3 // new memory findings
 	ExitInconclusive ExitCode = 4 // the evidence is incomplete, or nothing ran
 	ExitMachine      ExitCode = 5 // the machine lacks something

@@ -222,6 +222,8 @@ func TestExitCodes(t *testing.T) {
 		{"nothing ran", nil, result.ExitInconclusive},
 		{"no package ran anything", []result.Message{test(result.Setup, result.Skip)}, result.ExitInconclusive},
 		{"a package ran nothing", []result.Message{test(result.Setup, result.Skip), test("TestA", result.Skip)}, result.ExitPass},
+		{"a package that does not build", []result.Message{test(result.Setup, result.Fail), test("TestA", result.Pass)},
+			result.ExitFail},
 		{"lost test", []result.Message{plan("TestA", "TestB"), test("TestA", result.Pass)}, result.ExitInconclusive},
 		{"planned twice", []result.Message{plan("TestA", "TestB"), test("TestA", result.Pass), plan("TestB"),
 			test("TestB", result.Pass)}, result.ExitPass},

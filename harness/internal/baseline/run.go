@@ -116,7 +116,8 @@ func (r *Run) Judge(p *Policy) Comparison {
 // ran says whether the test that a known finding is known from ran to its end in a package that it is known from.
 func (r *Run) ran(e Entry) bool {
 	for _, t := range r.Tests {
-		if t.Name == e.Test && slices.Contains(e.Packages, t.Package) &&
+		// A verdict on what is outside of tests may be that the package was not built.
+		if t.Name == e.Test && slices.Contains(e.Packages, t.Package) && !isOutside(e.Test) &&
 			(t.Verdict == result.Pass || t.Verdict == result.Fail) {
 			return true
 		}

@@ -65,7 +65,20 @@ type Package struct {
 	Binary     string // the test binary; empty if the package has no tests
 	HasCgo     bool   // cgo code in the package's own closure, other than the standard library's
 	HasGinkgo  bool   // its test binary holds Ginkgo, and has its flags
+	Failed     *Failure
 }
+
+// Failure says that there is no test binary of a package, and why.
+type Failure struct {
+	Reason string // SetupFailed, or what is wrong with what was built
+	Output string // what the go command said, compilers' messages included
+}
+
+// The reasons that go test names, too.
+const (
+	SetupFailed = "setup failed" // the package, or one that it imports, cannot be loaded
+	BuildFailed = "build failed"
+)
 
 // ginkgoModule is the import path of the Ginkgo version that the hooks are written for.
 const ginkgoModule = "github.com/onsi/ginkgo/v2"
@@ -76,8 +89,8 @@ var ginkgoHooks string
 // hooksFile is the name of the file that is added to packages whose tests use Ginkgo.
 const hooksFile = "cgogrind_hooks_test.go"
 
-// Build lists the packages and builds a test binary for each that has tests. A package that does not build makes an
-// *Error; the others are not run then, as the run would be incomplete.
+// Build lists the packages and builds a test binary for each that has tests. A package that does not build is Failed; if
+// none of those that have tests builds, that is an *Error.
 func Build(ctx context.Context, cfg Config) (*Result, error) {
 	b, err := newBuilder(ctx, cfg)
 	if err != nil {
@@ -95,7 +108,53 @@ func Build(ctx context.Context, cfg Config) (*Result, error) {
 			return nil, err
 		}
 	}
+	if err := b.allFailed(); err != nil {
+		return nil, err
+	}
 	return b.res, nil
+}
+
+// allFailed makes one error of the failures if there is nothing else.
+func (b *builder) allFailed() error {
+	var failed []*Package
+	for i := range b.res.Packages {
+		switch p := &b.res.Packages[i]; {
+		case p.Failed != nil:
+			failed = append(failed, p)
+		case p.Binary != "":
+			return nil
+		}
+	}
+	switch len(failed) {
+	case 0:
+		return nil
+	case 1:
+		return failed[0].failure()
+	}
+	e := &Error{Step: fmt.Sprintf("building the tests of %d packages", len(failed)), Err: errors.New("each of them failed")}
+	var outputs []string
+	for _, p := range failed {
+		if f := p.Failed; !slices.Contains(outputs, f.Output) { // of a package that they import
+			outputs = append(outputs, f.Output)
+		}
+	}
+	e.Output = strings.Join(outputs, "\n")
+	return e
+}
+
+// failure is the package's as an error.
+func (p *Package) failure() error {
+	return &Error{Step: "building " + p.ImportPath, Output: p.Failed.Output, Err: errors.New(p.Failed.Reason)}
+}
+
+// listFailed returns the first failure of those that listing the packages met.
+func (b *builder) listFailed() error {
+	for i := range b.res.Packages {
+		if p := &b.res.Packages[i]; p.Failed != nil {
+			return p.failure()
+		}
+	}
+	return nil
 }
 
 // LibraryTags are the build tags that the packages want for the C libraries that are installed, as go-ceph wants the name
@@ -107,6 +166,9 @@ func LibraryTags(ctx context.Context, cfg Config) ([]string, error) {
 		return nil, err
 	}
 	if err := b.list(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.listFailed(); err != nil {
 		return nil, err
 	}
 	return b.libraryTags, nil
@@ -122,6 +184,7 @@ type builder struct {
 	hooks   map[string]string // package directory to the package clause of the hooks
 	// libraryTags are the tags that were found, not given.
 	libraryTags []string
+	closures    map[string][]string // of each package that matched: what its test binary is built from
 }
 
 // goEnv is what go env says.
@@ -146,7 +209,8 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = io.Discard
 	}
-	b := &builder{cfg: cfg, res: &Result{}, goCmd: "go", env: cfg.Env, replace: map[string]string{}, hooks: map[string]string{}}
+	b := &builder{cfg: cfg, res: &Result{}, goCmd: "go", env: cfg.Env, replace: map[string]string{}, hooks: map[string]string{},
+		closures: map[string][]string{}}
 	out, err := b.goRun(ctx, "asking go for its settings", "env", "-json")
 	if err != nil {
 		return nil, err
@@ -243,7 +307,7 @@ func (b *builder) flagsTags() []string {
 	return tags
 }
 
-// goRun runs the go command and gives its standard output.
+// goRun runs the go command and gives its standard output, with an *Error, too.
 func (b *builder) goRun(ctx context.Context, step string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, b.goCmd, args...)
 	cmd.Dir = b.cfg.Dir
@@ -257,7 +321,7 @@ func (b *builder) goRun(ctx context.Context, step string, args ...string) ([]byt
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, &Error{Step: step, Output: strings.TrimSpace(stderr.String()), Err: err}
+		return stdout.Bytes(), &Error{Step: step, Output: strings.TrimSpace(stderr.String()), Err: err}
 	}
 	return stdout.Bytes(), nil
 }
@@ -274,12 +338,54 @@ type listed struct {
 		Path, Dir string
 		Main      bool
 	}
-	Error *struct{ Err string }
+	Error      *listError
+	DepsErrors []*listError
+}
+
+// listError is what go list says is wrong with a package.
+type listError struct {
+	ImportStack []string
+	Pos, Err    string
+}
+
+func (e *listError) String() string {
+	switch {
+	case e.Pos == "" && len(e.ImportStack) > 1: // a cycle
+		return "package " + strings.Join(e.ImportStack, "\n\timports ") + ": " + e.Err
+	case e.Pos == "":
+		return e.Err
+	}
+	return e.Pos + ": " + e.Err
+}
+
+// failed says what keeps a package from being built, as far as that is known without trying.
+func (p *listed) failed(test *listed) *Failure {
+	var lines []string
+	add := func(e *listError) {
+		if text := e.String(); !slices.Contains(lines, text) {
+			lines = append(lines, text)
+		}
+	}
+	for _, q := range []*listed{p, test} {
+		if q == nil {
+			continue
+		}
+		if q.Error != nil {
+			add(q.Error)
+		}
+		for _, e := range q.DepsErrors {
+			add(e)
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return &Failure{Reason: SetupFailed, Output: strings.Join(lines, "\n")}
 }
 
 func (b *builder) list(ctx context.Context) error {
 	args := []string{"list", "-e", "-test", "-deps", "-json=ImportPath,Name,Dir,ForTest,Standard,DepOnly,CgoFiles," +
-		"TestGoFiles,XTestGoFiles,TestImports,XTestImports,Deps,Module,Error", "-tags=" + strings.Join(b.res.Tags, ",")}
+		"TestGoFiles,XTestGoFiles,TestImports,XTestImports,Deps,Module,Error,DepsErrors", "-tags=" + strings.Join(b.res.Tags, ",")}
 	args = append(append(args, b.cfg.Flags...), "--")
 	out, err := b.goRun(ctx, "listing packages", append(args, b.cfg.Patterns...)...)
 	if err != nil {
@@ -301,10 +407,8 @@ func (b *builder) list(ctx context.Context) error {
 	}
 	ceph := false
 	for _, p := range matched {
-		if p.Error != nil {
-			return &Error{Step: "listing packages", Output: p.Error.Err, Err: fmt.Errorf("package %s has an error", p.ImportPath)}
-		}
 		pkg := Package{ImportPath: p.ImportPath, Name: p.Name, Dir: p.Dir}
+		pkg.Failed = p.failed(all[p.ImportPath+".test"])
 		if p.Module != nil {
 			pkg.ModulePath, pkg.ModuleDir = p.Module.Path, p.Module.Dir
 		}
@@ -312,6 +416,7 @@ func (b *builder) list(ctx context.Context) error {
 		if t := all[p.ImportPath+".test"]; t != nil {
 			closure = t.Deps
 		}
+		b.closures[p.ImportPath] = closure
 		for _, name := range append(closure[:len(closure):len(closure)], p.ImportPath) {
 			d := all[name]
 			if d == nil || d.Standard && d != p {
@@ -321,8 +426,8 @@ func (b *builder) list(ctx context.Context) error {
 			pkg.HasGinkgo = pkg.HasGinkgo || name == ginkgoModule
 			ceph = ceph || d.Module != nil && d.Module.Path == goCeph
 		}
-		if len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 {
-			pkg.Binary = ExecName(p.ImportPath) + ".test" // its path comes with the build
+		if len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 && pkg.Failed == nil {
+			pkg.Binary = pkg.testName() // its path comes with the build
 			b.addHooks(p)
 		}
 		b.res.Packages = append(b.res.Packages, pkg)
@@ -415,28 +520,108 @@ func (b *builder) compile(ctx context.Context, batch []*Package, n int, overlay 
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return fmt.Errorf("%s: %w", step, err)
 	}
-	// -vet=off: go vet has its own place, and would look at the overlay.
-	args := []string{"test", "-c", "-vet=off", "-o", dir + "/", "-tags=" + strings.Join(b.res.Tags, ",")}
+	// -vet=off: go vet has its own place, and would look at the overlay. -json tells whose each compiler's message is.
+	args := []string{"test", "-c", "-json", "-vet=off", "-o", dir + "/", "-tags=" + strings.Join(b.res.Tags, ",")}
 	if overlay != "" {
 		args = append(args, "-overlay="+overlay)
 	}
 	args = append(args, b.buildFlags()...)
 	for _, p := range batch {
 		p.Binary = filepath.Join(dir, p.Binary)
-		args = append(args, p.ImportPath)
+		args = append(args, b.named(p)...)
 	}
-	if _, err := b.goRun(ctx, step, args...); err != nil {
+	out, err := b.goRun(ctx, step, args...)
+	if err != nil && ctx.Err() != nil {
 		return err
 	}
+	said := readBuild(out)
+	var other *Error // what the go command says itself
+	if err != nil && (!errors.As(err, &other) || len(said) == 0) {
+		return err // it did not come to build anything
+	}
 	for _, p := range batch {
-		if _, err := os.Stat(p.Binary); err != nil {
-			return fmt.Errorf("%s: the go command has not written the test binary of %s: %w", step, p.ImportPath, err)
+		_, statErr := os.Stat(p.Binary)
+		switch {
+		case statErr == nil:
+			if err := checkSymbols(p.Binary); err != nil {
+				p.Failed = &Failure{Reason: err.Error()}
+			}
+		case err == nil:
+			p.Failed = &Failure{Reason: fmt.Sprintf("the go command has not written the test binary: %v", statErr)}
+		default:
+			p.Failed = &Failure{Reason: BuildFailed, Output: said.about(p.ImportPath, b.closures[p.ImportPath])}
+			if p.Failed.Output == "" {
+				p.Failed.Output = strings.TrimSpace(said.all() + "\n" + other.Output)
+			}
 		}
-		if err := checkSymbols(p.Binary); err != nil {
-			return fmt.Errorf("%s: %w", step, err)
+		if p.Failed != nil {
+			p.Binary = ""
 		}
 	}
 	return nil
+}
+
+// testName is how the go command names the package's test binary.
+func (p *Package) testName() string {
+	if p.ImportPath == commandLine {
+		return p.Name + ".test"
+	}
+	return ExecName(p.ImportPath) + ".test"
+}
+
+// commandLine is the import path of a package that is named by its Go files.
+const commandLine = "command-line-arguments"
+
+// named are the arguments that name a package to the go command.
+func (b *builder) named(p *Package) []string {
+	if p.ImportPath != commandLine {
+		return []string{p.ImportPath}
+	}
+	args := slices.Clone(b.cfg.Patterns)
+	if _, ok := b.hooks[p.Dir]; ok {
+		args = append(args, filepath.Join(filepath.Dir(args[0]), hooksFile))
+	}
+	return args
+}
+
+// buildOutput is what go build -json says, by the import paths of packages and test binaries:
+// https://pkg.go.dev/cmd/go#hdr-Build__json_encoding.
+type buildOutput []struct{ of, text string }
+
+func readBuild(stdout []byte) buildOutput {
+	var out buildOutput
+	for line := range bytes.Lines(stdout) {
+		var e struct{ ImportPath, Action, Output string }
+		if json.Unmarshal(line, &e) != nil || e.Action != "build-output" {
+			continue
+		}
+		of, _, _ := strings.Cut(e.ImportPath, " ") // without the test binary that the package is built for
+		out = append(out, struct{ of, text string }{of, e.Output})
+	}
+	return out
+}
+
+// about is what was said about a package, its tests, and what it is built from.
+func (o buildOutput) about(importPath string, closure []string) string {
+	var text strings.Builder
+	for _, line := range o {
+		switch {
+		case line.of == importPath, line.of == importPath+"_test", line.of == importPath+".test":
+		case slices.ContainsFunc(closure, func(dep string) bool { d, _, _ := strings.Cut(dep, " "); return d == line.of }):
+		default:
+			continue
+		}
+		text.WriteString(line.text)
+	}
+	return strings.TrimSpace(text.String())
+}
+
+func (o buildOutput) all() string {
+	var text strings.Builder
+	for _, line := range o {
+		text.WriteString(line.text)
+	}
+	return text.String()
 }
 
 // Error is a failed step of the build, with what the go command said about it.

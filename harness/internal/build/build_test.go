@@ -2,9 +2,13 @@ package build
 
 import (
 	"debug/buildinfo"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/cgogrind/cgogrind/harness/result"
 )
 
 func write(t *testing.T, dir string, files map[string]string) {
@@ -70,5 +74,77 @@ func TestBuild(t *testing.T) {
 				t.Errorf("the binary of %s is that of %s", p.ImportPath, info.Path)
 			}
 		}
+	}
+}
+
+// TestPackagesThatDoNotBuild: each has a failure of its own with what the go command says about it, and the others are
+// built.
+func TestPackagesThatDoNotBuild(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string]string{
+		"go.mod":           "module example.com/m\n\ngo 1.25\n",
+		"undefined/p.go":   "package undefined\n\nvar x = missing\n",
+		"dependency/p.go":  "package dependency\n\nimport _ \"example.com/m/undefined\"\n",
+		"syntax/p.go":      "package syntax\n\nfunc {\n",
+		"test/x_test.go":   "package test\n\nfunc {\n",
+		"cycle/p.go":       "package cycle\n\nimport _ \"example.com/m/cycle/b\"\n",
+		"cycle/b/p.go":     "package b\n\nimport _ \"example.com/m/cycle\"\n",
+		"module/p.go":      "package module\n\nimport _ \"example.com/nowhere\"\n",
+		"module/x_test.go": "package module_test\n\nimport _ \"example.com/nowhere/else\"\n",
+		"ccode/p.go":       "package ccode\n\n// int f(void) { return nothing; }\nimport \"C\"\n\nfunc F() { C.f() }\n",
+		"link/p.go":        "package link\n\n// int nowhere(void);\nimport \"C\"\n\nfunc F() { C.nowhere() }\n",
+		"fine/p.go":        "package fine\n",
+		"none/p.go":        "package none\n",
+	}
+	for _, pkg := range []string{"undefined", "dependency", "syntax", "cycle", "cycle/b", "module", "ccode", "link", "fine"} {
+		files[pkg+"/p_test.go"] = "package " + filepath.Base(pkg) + "\n\nimport \"testing\"\n\nfunc Test(t *testing.T) {}\n"
+	}
+	write(t, dir, files)
+	cfg := Config{Dir: dir, CacheDir: t.TempDir(), Runtime: result.Stock}
+	build := func(patterns ...string) (*Result, error) {
+		cfg.Patterns, cfg.OutDir = patterns, t.TempDir()
+		return Build(t.Context(), cfg)
+	}
+	res, err := build("./...", "./gone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{ // the reason, and parts of the output
+		"example.com/m/undefined":  {BuildFailed, "# example.com/m/undefined", "undefined: missing"},
+		"example.com/m/dependency": {BuildFailed, "# example.com/m/undefined", "undefined: missing"},
+		"example.com/m/syntax":     {BuildFailed, "p.go:3:6: syntax error"},
+		"example.com/m/test":       {SetupFailed, "x_test.go:3:6: expected 'IDENT'"},
+		"example.com/m/cycle":      {SetupFailed, "imports example.com/m/cycle/b", "import cycle not allowed"},
+		"example.com/m/cycle/b":    {SetupFailed, "imports example.com/m/cycle", "import cycle not allowed"},
+		"example.com/m/module":     {SetupFailed, "no required module provides package example.com/nowhere;", "nowhere/else"},
+		"example.com/m/ccode":      {BuildFailed, "nothing"},
+		"example.com/m/link":       {BuildFailed, "# example.com/m/link.test", "undefined reference to `nowhere'"},
+		"./gone":                   {SetupFailed, "gone: directory not found"},
+	}
+	for _, p := range res.Packages {
+		switch parts, fails := want[p.ImportPath]; {
+		case !fails && p.Failed != nil:
+			t.Errorf("%s: %+v", p.ImportPath, p.Failed)
+		case !fails && (p.Binary != "") != (p.ImportPath == "example.com/m/fine"):
+			t.Errorf("%s: the binary is %q", p.ImportPath, p.Binary)
+		case fails && (p.Failed == nil || p.Binary != "" || p.Failed.Reason != parts[0]):
+			t.Errorf("%s: %+v, not %s", p.ImportPath, p.Failed, parts[0])
+		case fails:
+			for _, part := range parts[1:] {
+				if !strings.Contains(p.Failed.Output, part) {
+					t.Errorf("%s: no %q in\n%s", p.ImportPath, part, p.Failed.Output)
+				}
+			}
+			if strings.Contains(p.Failed.Output, "syntax error") && !strings.HasSuffix(p.ImportPath, "syntax") {
+				t.Errorf("%s: it has another's output:\n%s", p.ImportPath, p.Failed.Output)
+			}
+		}
+	}
+
+	// A run without any package is none.
+	var failed *Error
+	if _, err := build("./undefined", "./dependency", "./none"); !errors.As(err, &failed) ||
+		strings.Count(failed.Output, "undefined: missing") != 1 {
+		t.Errorf("%v, not one that tells the mistake once", err)
 	}
 }

@@ -28,6 +28,9 @@ func Main(ctx context.Context, cfg Config) (*Result, error) {
 	if err := b.list(ctx); err != nil {
 		return nil, err
 	}
+	if err := b.listFailed(); err != nil {
+		return nil, err
+	}
 	asked := strings.Join(b.cfg.Patterns, " ")
 	switch n := len(b.res.Packages); {
 	case n == 0:

@@ -98,8 +98,8 @@ func message(cmd *cobra.Command, err error) string {
 
 const exitCodes = `Exit codes, the same for every format:
   0  every test passed, no new finding
-  1  a test failed on its own, no new finding
-  2  wrong usage, or a build that failed
+  1  a test failed on its own, or one of several packages did not build; no new finding
+  2  wrong usage, or no package with tests could be built
   3  new memory findings
   4  inconclusive: the evidence is incomplete, or nothing ran
   5  the machine lacks something, valgrind for example
