@@ -184,12 +184,12 @@ func (p *Process) isOrderly(problem string) bool {
 	return problem == "" && (p.leaksReady || isStock && p.done)
 }
 
-// holdUnconfirmed finds the tests that passed in a process that another test took down: they are to run once more,
-// without that one, before their verdicts stand. A test that took it down itself in a later round (-count, a second M.Run) has
+// holdUnconfirmed finds the tests that passed in a process that went down, most often by another test: they are to run once
+// more, without that one, before their verdicts stand. A test that took it down itself in a later round (-count, a second M.Run) has
 // its verdict.
 func (p *Process) holdUnconfirmed(o Outcome, problem string, rulings map[*test]ruling) {
 	isCutShort := func(t *test) bool { return t.state != over && t.kind != "node" }
-	if p.confirming || p.isOrderly(problem) || o.Canceled || !slices.ContainsFunc(p.tests, isCutShort) {
+	if p.confirming || p.isOrderly(problem) || o.Canceled || p.done && !slices.ContainsFunc(p.tests, isCutShort) {
 		return // nothing would be different the next time
 	}
 	down := make(map[string]bool) // tests of which one round has not ended

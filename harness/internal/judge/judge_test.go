@@ -37,6 +37,8 @@ type report struct {
 	lastID uint64
 	output strings.Builder
 	token  string
+	isDone bool // M.Run has returned
+	past   bool // the process ends past os.Exit
 }
 
 func newReport() *report {
@@ -107,10 +109,20 @@ func (r *report) fold(unique uint64) {
 	r.counts[unique].Count++
 }
 
-func (r *report) done(code int) { r.mark("done %d", code) }
+func (r *report) done(code int) {
+	r.mark("done %d", code)
+	r.isDone = true
+}
 
-// finish ends the report as memcheck does, leaks between FINISHED and the counts.
+// exit marks that the runtime brought the heap in order, as os.Exit has it do.
+func (r *report) exit() { r.mark("leaks ready") }
+
+// finish ends the report as memcheck does after M.Run has returned and os.Exit was called, leaks between FINISHED and the
+// counts.
 func (r *report) finish(leaks ...valgrind.Section) *report {
+	if r.isDone && !r.past {
+		r.exit()
+	}
 	r.add(valgrind.Status{State: "FINISHED"})
 	for _, l := range leaks {
 		r.error("Leak_DefinitelyLost", l)
@@ -1420,6 +1432,7 @@ func TestRunTwice(t *testing.T) {
 	round(r, "TestA")
 	r.begin("TestM")
 	r.add(valgrind.FatalSignal{Name: "SIGABRT"})
+	r.past = true
 	j := judge(t, r.finish(), Outcome{ExitCode: -1, Signal: "SIGABRT"})
 	j.check(t, result.ExitInconclusive, verdicts{"TestM": result.Fail}) // so far: TestA runs once more
 	j.reason(t, "TestM", "the test took its process down: SIGABRT")
@@ -1442,6 +1455,72 @@ func TestRunTwice(t *testing.T) {
 	j.check(t, result.ExitPass, verdicts{"TestA": result.Pass, "TestM": result.Pass})
 	if len(j.order) != 4 {
 		t.Errorf("verdicts on %q", j.order)
+	}
+}
+
+// TestExitWithoutHooks: where the runtime was not asked to end the process, Go's garbage holds what leaked, and memcheck's
+// report is whole nevertheless.
+func TestExitWithoutHooks(t *testing.T) {
+	make := func(leak bool) *report {
+		r := newReport().plan("TestA", "TestB", "TestSkip")
+		r.past = true
+		r.begin("TestA")
+		if leak {
+			r.error("InvalidRead", freed(r.ids["TestA"], testA))
+		}
+		r.end("TestA", "pass")
+		r.begin("TestB")
+		r.end("TestB", "pass")
+		r.begin("TestSkip")
+		r.end("TestSkip", "skip", "not today")
+		return r
+	}
+	r := make(false)
+	r.done(0)
+	j := judge(t, r.finish(), whole)
+	j.check(t, result.ExitInconclusive, verdicts{
+		"TestA": result.Inconclusive, "TestB": result.Inconclusive, "TestSkip": result.Skip})
+	j.reason(t, "TestA", "leaks may be missing", "past Go's os.Exit (exit status 0)")
+	if len(j.unconfirmed.Tests) != 0 {
+		t.Errorf("%q are to run once more, to the same end", j.unconfirmed.Tests)
+	}
+
+	// A finding that is known makes no pass of it.
+	cfg := testConfig(t)
+	cfg.Dispose = func(result.Finding) result.Disposition { return result.Known }
+	r = make(true)
+	r.done(0)
+	j = judgeConfig(t, cfg, r.finish(), whole)
+	j.check(t, result.ExitInconclusive, verdicts{
+		"TestA": result.Inconclusive, "TestB": result.Inconclusive, "TestSkip": result.Skip})
+	r = make(true)
+	r.done(0)
+	j = judge(t, r.finish(), whole)
+	if got := j.tests["TestA"]; got.Verdict != result.Fail || got.Otherwise != result.Inconclusive {
+		t.Errorf("with a new finding %+v", got)
+	}
+
+	// Where nothing passed the process has a verdict.
+	r = newReport().plan("TestSkip")
+	r.past = true
+	r.begin("TestSkip")
+	r.end("TestSkip", "skip")
+	r.done(0)
+	j = judge(t, r.finish(), whole)
+	j.check(t, result.ExitInconclusive, verdicts{"TestSkip": result.Skip, "[teardown]": result.Inconclusive})
+
+	// A panic after M.Run.
+	r = make(false)
+	r.done(0)
+	j = judge(t, r.finish(), Outcome{ExitCode: 2})
+	j.check(t, result.ExitInconclusive, verdicts{"TestA": result.Inconclusive, "TestB": result.Inconclusive,
+		"TestSkip": result.Skip, "[teardown]": result.Fail})
+	j.reason(t, "TestA", "leaks may be missing: exit status 2")
+
+	// Between two tests.
+	j = judge(t, make(false).finish(), whole)
+	if got := j.unconfirmed.Tests; !slices.Equal(got, []string{"TestA", "TestB"}) || j.tests["TestA"].Verdict != "" {
+		t.Errorf("to run once more: %q, verdicts %v", got, j.tests)
 	}
 }
 

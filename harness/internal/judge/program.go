@@ -159,6 +159,8 @@ func (p *Program) ruling(o Outcome, problem string) ruling {
 		r = ruling{result.Inconclusive, problem}
 	case o.Signal != "" || proc.signal != nil || o.ExitCode != 0:
 		r = ruling{result.Fail, "the program failed: " + proc.ending(o)}
+	case proc.layout.callCount > 0 && !proc.leaksReady:
+		r = ruling{result.Inconclusive, "leaks may be missing: " + pastExit(o)}
 	}
 	if found != "" {
 		r = ruling{result.Fail, join(found, r.reason)}

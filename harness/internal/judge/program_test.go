@@ -130,3 +130,41 @@ func TestParseLeaks(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestProgramPastExit: a Go program that did not end by os.Exit or the return of main was not looked through for all leaks.
+func TestProgramPastExit(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		ready bool
+		out   Outcome
+		want  result.Verdict
+	}{
+		{"os.Exit", true, Outcome{}, result.Pass},
+		{"past it", false, Outcome{}, result.Inconclusive},
+		{"failed", true, Outcome{ExitCode: 3}, result.Fail},
+		{"panic", false, Outcome{ExitCode: 2}, result.Fail},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got result.Test
+			cfg := testConfig(t)
+			cfg.Program = true
+			j := New(cfg, func(m result.Message) {
+				if m.Test != nil {
+					got = *m.Test
+				}
+			})
+			r := newReport()
+			if c.ready {
+				r.exit()
+			}
+			p := j.Program(nil, "prog", "cgogrind run .", nil)
+			for _, ev := range r.finish().events {
+				p.Event(ev, nil)
+			}
+			p.Finish(c.out)
+			if got.Verdict != c.want {
+				t.Errorf("%s (%s), want %s", got.Verdict, got.Reason, c.want)
+			}
+		})
+	}
+}

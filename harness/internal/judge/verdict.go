@@ -111,7 +111,9 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 				continue
 			}
 		}
-		p.emit(t.name, t, r, otherwise[t].verdict)
+		r = p.orderly(r, o, problem)
+		blamedForProblem = blamedForProblem || r.verdict == result.Inconclusive
+		p.emit(t.name, t, r, p.orderly(otherwise[t], o, problem).verdict)
 	}
 	p.outsideVerdicts(o, problem, blamedForProblem)
 	if p.done {
@@ -120,6 +122,32 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 		return nil
 	}
 	return remaining
+}
+
+// orderly is a ruling on what ran in a process that did not end so that memcheck could look for all leaks: no pass.
+func (p *Process) orderly(r ruling, o Outcome, problem string) ruling {
+	if r.verdict != result.Pass || p.isOrderly(problem) {
+		return r
+	}
+	return ruling{result.Inconclusive, join(r.reason, p.disorder(o))}
+}
+
+// disorder says of a process that is not orderly, and has no problem, how it ended.
+func (p *Process) disorder(o Outcome) string {
+	switch {
+	case p.confirming:
+		return "it passed twice, and neither process ended in order, so that leaks may be missing: " + p.ending(o)
+	case p.done && p.signal == nil && o.Signal == "" && o.ExitCode == 0:
+		return "leaks may be missing: " + pastExit(o)
+	}
+	return "the process did not end in order, so that leaks may be missing: " + p.ending(o)
+}
+
+// pastExit says of a process with the instrumented runtime that the runtime was not asked to end it. What ends a process at
+// once leaves memcheck a heap in which Go's garbage still holds what it points to.
+func pastExit(o Outcome) string {
+	return fmt.Sprintf("the process ended past Go's os.Exit (exit status %d), by syscall.Exit or C's exit, _exit or pthread_exit, "+
+		"say, so that memcheck could not tell what only Go's garbage holds; end it by os.Exit, or by returning from main", o.ExitCode)
 }
 
 // worse returns the worse of what came of a test in two processes; a may be empty.
@@ -302,9 +330,6 @@ func (p *Process) ruling(t *test, o Outcome, problem string, rulings map[*test]r
 		return ruling{result.Skip, t.reason}
 	case problem != "":
 		return ruling{result.Inconclusive, problem}
-	case p.confirming && !p.done:
-		return ruling{result.Inconclusive, "it passed twice, and neither process ended in order, so that leaks may be " +
-			"missing: " + p.ending(o)}
 	case len(doubts) > 0:
 		return ruling{result.Inconclusive, few(doubts)}
 	}
@@ -556,6 +581,8 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 		add(p.outside(), result.Inconclusive, "the process ended before its tests did: "+p.ending(o))
 	case o.ExitCode != 0 && !ownFailure:
 		add(result.Teardown, result.Fail, "the process failed although none of its tests did: "+p.ending(o))
+	case !p.isOrderly(problem) && !blamedForProblem:
+		add(result.Teardown, result.Inconclusive, p.disorder(o))
 	}
 	for _, name := range []string{result.Setup, result.Between, result.Teardown} {
 		if r, ok := byName[name]; ok {
