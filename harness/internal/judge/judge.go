@@ -167,6 +167,7 @@ func (j *Judge) add(r *record, d result.Disposition, tests []string, repro strin
 		l := j.lost[r.fingerprint]
 		j.lost[r.fingerprint] = loss{l.bytes + r.bytes, l.blocks + r.blocks}
 	}
+	f.Message = result.LeakMessage(f.Message, f.Bytes, f.Blocks)
 }
 
 func (j *Judge) progress(text string) {

@@ -870,6 +870,24 @@ func TestExpectedLeak(t *testing.T) {
 	}
 }
 
+// What is said of a leak that several tests have is about all of it.
+func TestMessageOfJoinedLeaks(t *testing.T) {
+	r := newReport().plan("TestA", "TestA2")
+	for _, name := range []string{"TestA", "TestA2"} {
+		r.begin(name)
+		r.end(name, "pass")
+	}
+	r.done(0)
+	j := judge(t, r.finish(freed(1, testA), freed(2, testA)), whole)
+	if len(j.findings) != 1 {
+		t.Fatalf("findings %+v", j.findings)
+	}
+	f := j.findings[0]
+	if f.Message != "80 bytes in 4 blocks are definitely lost" || f.Bytes != 80 || f.Blocks != 4 {
+		t.Errorf("%q, %d bytes in %d blocks", f.Message, f.Bytes, f.Blocks)
+	}
+}
+
 // The expectation's own token is not known to a test; any other mark needs it.
 func TestForgedMarksAreNotObeyed(t *testing.T) {
 	r := newReport().plan("TestA")

@@ -98,28 +98,9 @@ func Function(f *result.Frame) string {
 	return name[strings.LastIndexByte(head, '/')+1:]
 }
 
-// leakedText is how memcheck says how much one record of a leak lost, as "40 (+40) bytes in 1 blocks".
-var leakedText = regexp.MustCompile(`^[0-9,]+(?: \([^()]*\))* bytes in [0-9,]+(?: \([^()]*\))? blocks`)
-
-// Message is what memcheck says of a finding, cleaned. Of a leak with several records it says how much all of them lost.
-func Message(f *result.Finding) string {
-	text := Line(f.Message)
-	if f.Count > 1 && f.Blocks > 0 {
-		if part := leakedText.FindString(text); part != "" {
-			text = grouped(f.Bytes) + " bytes in " + grouped(f.Blocks) + " blocks" + text[len(part):]
-		}
-	}
-	return text
-}
-
-// grouped writes a number as valgrind does: 1,234,567.
-func grouped(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+// Message is what memcheck says of a finding, cleaned. Of a leak it says how much all records of it lost: streams of older
+// versions have the text of one.
+func Message(f *result.Finding) string { return Line(result.LeakMessage(f.Message, f.Bytes, f.Blocks)) }
 
 // Headline says in a line what a finding is and where, cleaned.
 func (p Places) Headline(f *result.Finding) string {

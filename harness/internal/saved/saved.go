@@ -464,6 +464,7 @@ func join(f, g *result.Finding) {
 	f.Count += g.Count
 	f.Bytes += g.Bytes
 	f.Blocks += g.Blocks
+	f.Message = result.LeakMessage(f.Message, f.Bytes, f.Blocks)
 }
 
 // byPackage brings the tests of a package together, in the order in which packages and tests first came.

@@ -436,7 +436,7 @@ func (h *Handler) codeFlows(f *result.Finding) []codeFlow {
 		}
 		text, importance := report.Line(s.Label), "important"
 		if i == 0 {
-			text, importance = cmp.Or(text, report.Line(f.Message)), "essential"
+			text, importance = cmp.Or(text, report.Message(f)), "essential"
 		}
 		if text != "" {
 			l.Message = &message{Text: text}
