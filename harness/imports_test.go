@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"harness", "harness/internal/report", "harness/internal/saved"},
 	{"harness/internal/judge", "harness/internal/build"},
 	{"harness/internal"},
-	{"harness/internal/frames"},
+	{"harness/internal/frames", "harness/internal/input"},
 	{"harness/result", "harness/expect", "suppressions", "valgrind/memcheck"},
 	{"valgrind"},
 	{"valgrind/client"},

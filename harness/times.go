@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/cgogrind/cgogrind/harness/internal/input"
 )
 
 // times are how long the tests took when they last passed under memcheck, in seconds, by package and name. They are
@@ -27,7 +29,7 @@ func readTimes(file string) *times {
 
 func readTimesFile(file string) map[string]map[string]float64 {
 	var seconds map[string]map[string]float64
-	data, err := readSmall(file)
+	data, err := input.ReadRegular(file, maxTimes)
 	if err != nil || json.Unmarshal(data, &seconds) != nil || seconds == nil { // null is valid JSON
 		return make(map[string]map[string]float64)
 	}
@@ -36,18 +38,6 @@ func readTimesFile(file string) map[string]map[string]float64 {
 
 // maxTimes is how large the file may be, in bytes: 100,000 tests make 10 MB.
 const maxTimes = 64 << 20
-
-// readSmall reads a regular file that is not larger than what this program writes: a cache may hold anything.
-func readSmall(file string) ([]byte, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxTimes {
-		return nil, fmt.Errorf("reading %s: it is no file of ours", file)
-	}
-	return os.ReadFile(file)
-}
 
 func (t *times) add(pkg, test string, seconds float64) {
 	t.mu.Lock()

@@ -112,9 +112,9 @@ func (p *parser) fail(format string, args ...any) error {
 // next returns the next line that counts. At the end of the file the error is io.EOF.
 func (p *parser) next() (string, error) {
 	for {
-		text, err := p.in.ReadString('\n')
+		text, err := p.readLine()
 		if err != nil && !errors.Is(err, io.EOF) {
-			return "", fmt.Errorf("reading suppressions %s: %w", p.file, err)
+			return "", err
 		}
 		if text == "" {
 			return "", io.EOF
@@ -127,6 +127,32 @@ func (p *parser) next() (string, error) {
 			p.comment = append(p.comment, text)
 		default:
 			return text, nil
+		}
+	}
+}
+
+// maxLine is how long a line may be, in bytes: a C++ name has some thousands. maxLines is how many there may be: valgrind
+// compares each error with each entry.
+const (
+	maxLine  = 1 << 20
+	maxLines = 1 << 20
+)
+
+// readLine reads a line of any length up to the limit.
+func (p *parser) readLine() (string, error) {
+	var text []byte
+	for {
+		part, err := p.in.ReadSlice('\n')
+		text = append(text, part...)
+		switch {
+		case len(text) > maxLine || p.line > maxLines:
+			p.line++
+			return "", p.fail("it is no file of suppressions: a line has at most %d bytes, the file at most %d lines", maxLine, maxLines)
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err != nil && !errors.Is(err, io.EOF):
+			return "", fmt.Errorf("reading suppressions %s: %w", p.file, err)
+		default:
+			return string(text), err
 		}
 	}
 }

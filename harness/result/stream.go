@@ -34,6 +34,9 @@ func (e *StreamError) Error() string {
 
 func (e *StreamError) Unwrap() error { return e.Err }
 
+// MaxLine is how long a line of a stream may be, in bytes: the plan of 100,000 tests has one of some 10 MB.
+const MaxLine = 64 << 20
+
 // Encoder is a Handler that writes the stream: one JSON object a line, each line in a single Write.
 type Encoder struct{ w io.Writer }
 
@@ -117,12 +120,18 @@ func DecodeWith(unmarshal func(data []byte, v any) error, r io.Reader) iter.Seq2
 func readLines(br *bufio.Reader) (lines [][]byte, err error) {
 	line, err := br.ReadSlice('\n')
 	if err == bufio.ErrBufferFull { // a line of more than the buffer's size comes alone
-		head := bytes.Clone(line)
-		line, err = br.ReadBytes('\n')
-		line = append(head, line...)
-		if err == nil {
-			return [][]byte{line}, nil
+		long := bytes.Clone(line)
+		for err == bufio.ErrBufferFull {
+			if len(long) > MaxLine {
+				return nil, fmt.Errorf("%w: a line of more than %d MiB", ErrMalformed, MaxLine>>20)
+			}
+			line, err = br.ReadSlice('\n')
+			long = append(long, line...)
 		}
+		if err == nil {
+			return [][]byte{long}, nil
+		}
+		line = long
 	}
 	switch {
 	case err == io.EOF && len(line) > 0:

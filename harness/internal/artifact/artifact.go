@@ -27,6 +27,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cgogrind/cgogrind/harness/internal/input"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
@@ -170,7 +171,7 @@ func copyFile(to, from string, mode fs.FileMode) (err error) {
 
 // Read reads the machine.json of a folder. Without one the error is fs.ErrNotExist.
 func Read(dir string) (*Machine, error) {
-	text, err := os.ReadFile(filepath.Join(dir, machineFile))
+	text, err := input.ReadFile(filepath.Join(dir, machineFile), input.Settings)
 	if err != nil {
 		return nil, fmt.Errorf("reading a saved run: %w", err)
 	}

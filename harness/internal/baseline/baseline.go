@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/cgogrind/cgogrind/harness/internal/input"
 	"github.com/cgogrind/cgogrind/harness/internal/tomlfile"
 )
 
@@ -143,7 +143,7 @@ func comments(text string) map[string][]string {
 
 // Read reads a baseline file.
 func Read(name string) (Baseline, error) {
-	text, err := os.ReadFile(name)
+	text, err := input.ReadFile(name, input.Baseline)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading the baseline: %w: cgogrind gate --update --baseline %s STREAM makes one", err, name)
 	}

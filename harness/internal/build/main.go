@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/input"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
@@ -155,7 +156,7 @@ func Load(binary string) (*Result, result.Runtime, error) {
 	fail := func(err error) (*Result, result.Runtime, error) {
 		return nil, "", fmt.Errorf("reading %s: %w", DescriptionFile(binary), err)
 	}
-	data, err := os.ReadFile(DescriptionFile(binary))
+	data, err := input.ReadFile(DescriptionFile(binary), input.Settings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", fmt.Errorf("%s: %w: copy %s, too, which cgogrind test -c writes", binary, ErrNoDescription,
 			filepath.Base(DescriptionFile(binary)))

@@ -32,24 +32,32 @@ type Process struct {
 // app is one call of the program.
 type app struct {
 	Process
+	// orderly makes signals end a context. It is called when there is something to end in an orderly way: files may have
+	// names that reading or opening them never returns from.
+	orderly    func(context.Context) (context.Context, context.CancelFunc)
 	code       result.ExitCode
 	configFile string   // that --config names
 	configUsed string   // the file that was read, as an absolute path; empty for none
 	packages   []string // that the configuration names, for a command line without
 }
 
-// Main runs the command line and returns the exit code. SIGINT, SIGTERM and SIGHUP end a run in an orderly way; the
-// second one ends the program.
+// Main runs the command line and returns the exit code. SIGINT, SIGTERM and SIGHUP end what runs programs in an orderly way;
+// the second one ends the program. What only reads files and writes reports is ended by the first.
 func Main(p Process) result.ExitCode {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	context.AfterFunc(ctx, stop)
-	return Run(ctx, p)
+	return run(context.Background(), p, func(ctx context.Context) (context.Context, context.CancelFunc) {
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		context.AfterFunc(ctx, stop)
+		return ctx, stop
+	})
 }
 
 // Run runs the command line until ctx is done.
 func Run(ctx context.Context, p Process) result.ExitCode {
-	a := &app{Process: p}
+	return run(ctx, p, func(ctx context.Context) (context.Context, context.CancelFunc) { return ctx, func() {} })
+}
+
+func run(ctx context.Context, p Process, orderly func(context.Context) (context.Context, context.CancelFunc)) result.ExitCode {
+	a := &app{Process: p, orderly: orderly}
 	root := a.rootCommand()
 	root.SetArgs(longFlags(p.Args[1:]))
 	root.SetOut(p.Stdout)

@@ -47,7 +47,9 @@ Exit codes:
 			if dir, err := os.UserCacheDir(); err == nil {
 				cfg.CacheDir = filepath.Join(dir, "cgogrind")
 			}
-			checks, err := doctor.Examine(cmd.Context(), cfg)
+			ctx, stop := a.orderly(cmd.Context())
+			defer stop()
+			checks, err := doctor.Examine(ctx, cfg)
 			if err != nil {
 				a.code = result.ExitInconclusive
 				return err

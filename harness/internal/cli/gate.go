@@ -137,6 +137,7 @@ func (a *app) gate(ctx context.Context, f gateFlags, streams []string) error {
 		return err
 	}
 	f.outputs.saved = true
+	f.outputs.reads = append(slices.Clone(streams), f.policy.baseline)
 	isText := f.outputs.format == "text" && !f.outputs.json
 	outs, err := a.open(f.outputs, false)
 	if err != nil {

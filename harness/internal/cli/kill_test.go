@@ -209,3 +209,33 @@ func processes(t *testing.T, folder, program string) []int {
 	}
 	return out
 }
+
+// The first signal ends what reads files: there is nothing to end in an orderly way, and reading may never end.
+func TestFirstSignalEndsReading(t *testing.T) {
+	cmd, _ := inModule(t, nil, "report", "-")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended unless the test failed
+	// Progress, which is no report: as much as fits into a pipe shows that it is being read.
+	line := []byte(`{"progress":{"text":"` + strings.Repeat("x", 4000) + "\"}}\n")
+	for n := range 1 << 18 {
+		if _, err := stdin.Write(line); err != nil {
+			break
+		}
+		if n == 1000 {
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_ = stdin.Close() // it may be closed
+	_ = cmd.Wait()    // the state says how it ended
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
+		t.Errorf("it ended with %v", cmd.ProcessState)
+	}
+}

@@ -10,10 +10,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/cgogrind/cgogrind/harness/internal/input"
 	"github.com/cgogrind/cgogrind/harness/internal/report"
 	"github.com/cgogrind/cgogrind/harness/internal/report/github"
 	"github.com/cgogrind/cgogrind/harness/internal/report/gotest"
@@ -32,6 +35,8 @@ type outputFlags struct {
 	full   bool // text shows all findings in full
 	saved  bool // the run is over: there is no progress to show
 	files  []fileFlag
+	reads  []string  // the files that the command reads: no output may overwrite them
+	beside io.Writer // what a program prints goes there; nil if there is none
 }
 
 // fileFlag is a flag that names a file to write beside standard output.
@@ -65,7 +70,7 @@ var formats = []format{
 	},
 	{
 		name: "html", help: "write a page to `FILE`, too: one file, for a browser",
-		make: func(w io.Writer) result.Handler { return html.New(w, os.ReadFile) },
+		make: func(w io.Writer) result.Handler { return html.New(w, readSource) },
 	},
 	{name: "github", make: func(w io.Writer) result.Handler { return github.New(w) }},
 	{
@@ -73,6 +78,9 @@ var formats = []format{
 		make: func(w io.Writer) result.Handler { return markdown.New(w) },
 	},
 }
+
+// readSource reads a file with code whose name is in a stream.
+func readSource(name string) ([]byte, error) { return input.ReadRegular(name, input.SourceLimit) }
 
 // add adds the flags to a command.
 func (o *outputFlags) add(cmd *cobra.Command) {
@@ -106,6 +114,7 @@ type outputs struct {
 	findings *report.Store // of all handlers that keep them
 	handlers []result.Handler
 	opened   []*fileOutput
+	pipes    []*os.File // of those, what is no regular file
 }
 
 // open makes the outputs. With verbose, progress is many lines that are to be kept. Files are made with the first
@@ -134,20 +143,34 @@ func (a *app) open(o outputFlags, verbose bool) (*outputs, error) {
 			return nil, usagef("--format=%s is not known: %s are", o.format, strings.Join(names, ", "))
 		}
 		outs.handlers = append(outs.handlers, formats[i].make(a.Stdout))
-		if !o.saved {
+		if !o.saved && !a.isSilent(o) {
 			outs.handlers = append(outs.handlers, text.New(io.Discard, progress))
 		}
 	}
+	places := a.places(o)
 	for i, f := range o.files {
 		if f.name == "" {
 			continue
 		}
-		if err := checkWritable(f.name); err != nil {
+		pipe, err := checkWritable(f.name)
+		if err != nil {
+			outs.close()
 			return nil, usagef("--%s: %v", f.flag, err)
 		}
-		file := &fileOutput{name: f.name, format: formats[i], findings: outs.findings}
+		file := &fileOutput{name: f.name, format: formats[i], findings: outs.findings, file: pipe}
 		outs.opened = append(outs.opened, file)
 		outs.handlers = append(outs.handlers, file)
+		if pipe != nil {
+			outs.pipes = append(outs.pipes, pipe)
+		}
+		here := placeOf("--"+f.flag, f.name)
+		for _, other := range places {
+			if other.isSame(here) {
+				outs.close()
+				return nil, usagef("--%s %s and %s are the same file: one would overwrite the other; name another", f.flag, f.name, other.what)
+			}
+		}
+		places = append(places, here)
 	}
 	for _, h := range outs.handlers {
 		share(h, outs.findings)
@@ -155,11 +178,28 @@ func (a *app) open(o outputFlags, verbose bool) (*outputs, error) {
 	return outs, nil
 }
 
+// isSilent says whether standard error is for errors only. What reads go test's events takes every line there for one, as
+// gotestsum does; a terminal still shows progress.
+func (a *app) isSilent(o outputFlags) bool {
+	return (o.json || o.format == "gotest") && a.width(a.Stderr) == 0
+}
+
 // share has a handler keep findings where others do.
 func share(h result.Handler, findings *report.Store) {
 	if s, ok := h.(report.Sharer); ok {
 		s.Share(findings)
 	}
+}
+
+// endWith has a pipe that nobody reads any more hold up no run that is to end.
+func (o *outputs) endWith(ctx context.Context) (stop func()) {
+	const patience = 5 * time.Second
+	after := context.AfterFunc(ctx, func() {
+		for _, f := range o.pipes {
+			_ = f.SetWriteDeadline(time.Now().Add(patience)) // it fails for what has no deadlines, and never waits
+		}
+	})
+	return func() { after() }
 }
 
 // Handle hands a message on.
@@ -190,12 +230,15 @@ type fileOutput struct {
 }
 
 func (s *fileOutput) Handle(ctx context.Context, m result.Message) error {
-	if s.file == nil {
-		f, err := os.Create(s.name)
-		if err != nil {
-			return fmt.Errorf("writing the %s output: %w", s.format.name, err)
+	if s.handler == nil {
+		if s.file == nil {
+			f, err := os.Create(s.name)
+			if err != nil {
+				return fmt.Errorf("writing the %s output: %w", s.format.name, err)
+			}
+			s.file = f
 		}
-		s.file, s.handler = f, s.format.make(f)
+		s.handler = s.format.make(s.file)
 		share(s.handler, s.findings)
 	}
 	if err := s.handler.Handle(ctx, m); err != nil {
@@ -217,20 +260,74 @@ func (s *fileOutput) close() {
 	}
 }
 
-// checkWritable fails if a file could not be written later. It changes nothing.
-func checkWritable(name string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
-	if err == nil {
-		return f.Close()
+// checkWritable fails if a file could not be written later. It changes nothing. What is no regular file stays open: the
+// reader of a pipe takes its end for the end of all.
+func checkWritable(name string) (pipe *os.File, err error) {
+	// With O_NONBLOCK, opening a named pipe that nobody reads fails, and does not wait.
+	f, err := os.OpenFile(name, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, syscall.ENXIO):
+		return nil, fmt.Errorf("%s is a pipe that nobody reads: start its reader first", name)
+	case errors.Is(err, fs.ErrNotExist):
+		probe, err := os.CreateTemp(filepath.Dir(name), ".cgogrind-*")
+		if err != nil {
+			return nil, fmt.Errorf("%s cannot be made: %w", name, errors.Unwrap(err))
+		}
+		return nil, errors.Join(probe.Close(), os.Remove(probe.Name()))
+	case err != nil:
+		return nil, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return f, nil
 	}
-	probe, err := os.CreateTemp(filepath.Dir(name), ".cgogrind-*")
-	if err != nil {
-		return fmt.Errorf("%s cannot be made: %w", name, errors.Unwrap(err))
+	return nil, f.Close()
+}
+
+// place is where something is written or read.
+type place struct {
+	what string // for people
+	info fs.FileInfo
+	path string // of what does not exist yet, without symbolic links
+}
+
+func placeOf(what, name string) place {
+	p := place{what: what}
+	if info, err := os.Stat(name); err == nil {
+		p.info = info
+	} else if abs, err := filepath.Abs(name); err == nil {
+		p.path, _ = resolve(abs) // without it, writing fails
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return p
+}
+
+// isSame says whether two places are one. What goes to /dev/null does not meet there.
+func (p place) isSame(q place) bool {
+	if p.info == nil || q.info == nil {
+		return p.info == nil && q.info == nil && p.path == q.path && p.path != ""
+	}
+	null, err := os.Stat(os.DevNull)
+	return os.SameFile(p.info, q.info) && (err != nil || !os.SameFile(p.info, null))
+}
+
+// places are those that no output may be written to: the process's own, and what the command reads.
+func (a *app) places(o outputFlags) []place {
+	var out []place
+	for _, s := range []struct {
+		what string
+		w    io.Writer
+	}{{"standard output", a.Stdout}, {"standard error", a.Stderr}, {"the program's standard output", o.beside}} {
+		if f, ok := s.w.(*os.File); ok {
+			if info, err := f.Stat(); err == nil {
+				out = append(out, place{what: s.what, info: info})
+			}
+		}
+	}
+	for _, name := range append(slices.Clone(o.reads), a.configUsed) {
+		if name != "" && name != "-" {
+			out = append(out, placeOf(name+", which is read,", name))
+		}
+	}
+	return out
 }
 
 // color says whether standard output is a terminal whose user wants colours: https://no-color.org.

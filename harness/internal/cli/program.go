@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -145,17 +146,23 @@ func (a *app) program(cmd *cobra.Command, f programFlags, cfg harness.Config, p 
 	} else {
 		p.Stdout = a.Stderr
 	}
+	f.outputs.reads = append(slices.Clone(f.suppressions), f.policy.baseline)
+	f.outputs.beside = p.Stdout
+	report.configUsed = a.configUsed
 	outs, err := report.open(f.outputs, true)
 	if err != nil {
 		return err
 	}
 	defer outs.close()
+	ctx, stop := a.orderly(cmd.Context())
+	defer stop()
+	defer outs.endWith(ctx)()
 
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, handedOn...)
 	defer signal.Stop(signals)
 	p.Signals = signals
-	a.code, err = harness.RunProgram(cmd.Context(), cfg, p, outs)
+	a.code, err = harness.RunProgram(ctx, cfg, p, outs)
 	return err
 }
 

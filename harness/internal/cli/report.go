@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,6 +70,7 @@ func (a *app) report(ctx context.Context, f reportFlags, files []string) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(384 << 20))
 	f.outputs.saved = true
+	f.outputs.reads = append(slices.Clone(files), f.compare...)
 	isText := f.outputs.format == "text" && !f.outputs.json
 	outs, err := a.open(f.outputs, false)
 	if err != nil {

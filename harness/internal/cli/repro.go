@@ -156,6 +156,8 @@ func (a *app) repro(ctx context.Context, f reproFlags, args []string) error {
 		a.code = result.ExitUsage
 		return err
 	}
+	ctx, stop := a.orderly(ctx)
+	defer stop()
 	s := a.session(f, target)
 	out := &reproReport{w: a.Stdout, json: f.format == "json", Target: target, Command: target.Command.String()}
 	out.begin()
@@ -273,6 +275,8 @@ func (a *app) reproCore(ctx context.Context, f reproFlags, args []string) error 
 	if core.Cut {
 		fmt.Fprintf(a.Stderr, "%s is cut, and used as far as it goes (see ulimit -c)\n", core.Path)
 	}
+	ctx, stop := a.orderly(ctx)
+	defer stop()
 	test, err := g.Examine(ctx, core, binary, a.goroot(ctx))
 	if err != nil {
 		return a.reproFailed(err, repro.Target{})

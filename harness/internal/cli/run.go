@@ -55,7 +55,9 @@ With -o, the program is built and not run: cgogrind exec runs it later.`,
 			}
 			cfg.Patterns = args[:n]
 			if f.output != "" {
-				a.code, err = harness.BuildProgram(cmd.Context(), cfg, f.output)
+				ctx, stop := a.orderly(cmd.Context())
+				defer stop()
+				a.code, err = harness.BuildProgram(ctx, cfg, f.output)
 				return err
 			}
 			return a.program(cmd, f.programFlags, cfg, harness.Program{Args: args[n:]})

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cgogrind/cgogrind/harness/internal/baseline"
+	"github.com/cgogrind/cgogrind/harness/internal/input"
 	"github.com/cgogrind/cgogrind/harness/internal/report"
 	"github.com/cgogrind/cgogrind/harness/internal/suppress"
 	"github.com/cgogrind/cgogrind/harness/result"
@@ -192,7 +193,7 @@ func (a *app) askForMissing(f *suppressFlags) error {
 
 // addEntry adds an entry to the end of a file, which must be one of suppressions.
 func (a *app) addEntry(file string, entry suppressions.Entry) error {
-	before, err := os.ReadFile(file)
+	before, err := input.ReadFile(file, input.Settings)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return usagef("--file: %v", err)
 	}

@@ -19,7 +19,9 @@ installed: go-ceph wants the name of Ceph's release. cgogrind test sets them by 
 command has to be told.`,
 		Example: `  go test -tags "$(cgogrind tags ./...)" ./...`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			tags, err := build.LibraryTags(cmd.Context(), build.Config{Patterns: args, Env: a.Env})
+			ctx, stop := a.orderly(cmd.Context())
+			defer stop()
+			tags, err := build.LibraryTags(ctx, build.Config{Patterns: args, Env: a.Env})
 			if err != nil {
 				a.code = result.ExitUsage
 				return err

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"io"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -185,7 +187,9 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 		return err
 	}
 	if f.compile {
-		a.code, err = harness.Compile(cmd.Context(), cfg, f.output)
+		ctx, stop := a.orderly(cmd.Context())
+		defer stop()
+		a.code, err = harness.Compile(ctx, cfg, f.output)
 		return err
 	}
 	if f.output != "" {
@@ -196,19 +200,26 @@ func (a *app) test(cmd *cobra.Command, f testFlags) error {
 		return err
 	}
 	cfg.Dispose = policy.Dispose
+	f.outputs.reads = append(slices.Clone(f.suppressions), f.policy.baseline)
 	outs, err := a.open(f.outputs, f.verbose)
 	if err != nil {
 		return err
 	}
+	if a.isSilent(f.outputs) {
+		cfg.Notes = io.Discard
+	}
 	if f.save != "" {
 		outs.save(f.save)
 	}
+	ctx, stop := a.orderly(cmd.Context())
+	defer stop()
 	last := newLastRun()
 	outs.handlers = append(outs.handlers, last)
 	defer func() {
 		outs.close()
 		last.close()
 	}()
-	a.code, err = harness.Run(cmd.Context(), cfg, outs)
+	defer outs.endWith(ctx)()
+	a.code, err = harness.Run(ctx, cfg, outs)
 	return err
 }

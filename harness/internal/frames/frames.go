@@ -8,12 +8,12 @@ package frames
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/input"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -359,7 +359,7 @@ func (r *Reader) source(file string, line int) string {
 	}
 	lines, ok := r.files[file]
 	if !ok {
-		if b, err := os.ReadFile(file); err == nil {
+		if b, err := input.ReadRegular(file, input.SourceLimit); err == nil {
 			lines = strings.Split(string(b), "\n")
 		}
 		r.files[file] = lines

@@ -15,10 +15,9 @@ import (
 
 // Limits on the sizes of files, in bytes: far more than such files have, and little enough to be read at once.
 const (
-	Settings    = 4 << 20   // configuration, suppressions, descriptions
-	Baseline    = 64 << 20  // 100,000 findings are 40 MB
-	Measured    = 256 << 20 // the times of a million tests
-	SourceLimit = 16 << 20  // a file with code
+	Settings    = 4 << 20  // configuration, suppressions, descriptions
+	Baseline    = 64 << 20 // 100,000 findings are 40 MB
+	SourceLimit = 16 << 20 // a file with code
 )
 
 // ErrTooLarge says that a file has more than the limit.

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/input"
 	"github.com/cgogrind/cgogrind/harness/internal/report"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
@@ -237,7 +237,7 @@ func significant(f *result.Finding) []result.Stack {
 func (x *xmlReport) source(file string, line int) string {
 	lines, ok := x.files[file]
 	if !ok {
-		if b, err := os.ReadFile(file); err == nil {
+		if b, err := input.ReadRegular(file, input.SourceLimit); err == nil {
 			lines = strings.Split(string(b), "\n")
 		}
 		x.files[file] = lines
