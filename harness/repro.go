@@ -95,9 +95,11 @@ func (r *run) repro(of build.Package) judge.Repro {
 				value = "" // local, auto, path: it names no version
 			}
 		case "GOFLAGS":
-			value = strings.Join(slices.DeleteFunc(strings.Fields(value), func(f string) bool {
-				return strings.HasPrefix(strings.TrimLeft(f, "-"), "buildvcs")
-			}), " ")
+			if words, err := shell.Fields(value); err == nil { // the build has read them
+				value = shell.JoinFields(slices.DeleteFunc(words, func(f string) bool {
+					return strings.HasPrefix(strings.TrimLeft(f, "-"), "buildvcs")
+				}))
+			}
 		}
 		if value != "" {
 			p.Env = append(p.Env, name+"="+value)

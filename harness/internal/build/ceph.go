@@ -23,14 +23,19 @@ var cephReleases = map[string]string{
 }
 
 // cephTag is the build tag that go-ceph wants for the librados that the C compiler links; empty if the user's own
-// tags name a release already, or if there is no librados (the build will say so better than we can).
-func cephTag(ctx context.Context, cc string, tags []string) (string, error) {
+// tags name a release already, or if there is no librados (the build will say so better than we can). cc is the compiler
+// with its arguments.
+func cephTag(ctx context.Context, cc, tags []string) (string, error) {
 	for _, name := range cephReleases {
 		if slices.Contains(tags, name) {
 			return "", nil
 		}
 	}
-	out, err := exec.CommandContext(ctx, cc, "-print-file-name=librados.so").Output()
+	if len(cc) == 0 {
+		return "", nil
+	}
+	args := append(cc[1:len(cc):len(cc)], "-print-file-name=librados.so")
+	out, err := exec.CommandContext(ctx, cc[0], args...).Output()
 	lib := strings.TrimSpace(string(out))
 	if err != nil || !filepath.IsAbs(lib) {
 		return "", nil // the compiler prints the bare name of a library that it does not find

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 )
 
 // unwelcome are flags in GOFLAGS with which the tests cannot run under memcheck, and why.
@@ -18,9 +20,18 @@ var unwelcome = map[string]string{
 	"trimpath": "blame and source lines need the real paths of the files",
 }
 
+// goFlags are the words of GOFLAGS; none if it cannot be read, which newBuilder has complained of.
+func (b *builder) goFlags() []string {
+	words, err := shell.Fields(b.goEnv.GOFLAGS)
+	if err != nil {
+		return nil
+	}
+	return words
+}
+
 // checkFlags refuses settings of the user's that cannot be combined with ours.
 func (b *builder) checkFlags() error {
-	for f := range strings.FieldsSeq(b.goEnv.GOFLAGS) {
+	for _, f := range b.goFlags() {
 		name, value, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
 		if why, ok := unwelcome[name]; ok && value != "false" {
 			return fmt.Errorf("GOFLAGS has %s, which cannot be combined with memcheck: %s; unset it for this run", f, why)
@@ -46,7 +57,7 @@ func checkSymbols(binary string) error {
 // userOverlay is the file that the user's -overlay names, on the command line or in GOFLAGS; empty if none does.
 func (b *builder) userOverlay() string {
 	name := ""
-	for f := range strings.FieldsSeq(b.goEnv.GOFLAGS) {
+	for _, f := range b.goFlags() {
 		if v, ok := strings.CutPrefix(strings.TrimLeft(f, "-"), "overlay="); ok {
 			name = v
 		}

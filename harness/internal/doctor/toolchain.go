@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
+	"github.com/cgogrind/cgogrind/harness/internal/shell"
 )
 
 // goEnv is what go env says.
@@ -75,8 +76,9 @@ func (e *examination) goToolchain(ctx context.Context) {
 // cCompiler compiles and links a small program.
 func (e *examination) cCompiler(ctx context.Context) {
 	cc, args := "gcc", []string(nil)
-	if words := strings.Fields(e.goEnv.CC); len(words) > 0 {
-		cc, args = words[0], words[1:]
+	// Words that cannot be read are for the go command to complain of.
+	if words, err := shell.Fields(e.goEnv.CC); err == nil && len(words) > 0 {
+		cc, args = words[0], words[1:len(words):len(words)]
 	}
 	remedy := e.system.install(packages{"gcc libc6-dev", "gcc glibc-devel"})
 	if e.goRuns && e.goEnv.CgoEnabled == "0" {
@@ -106,7 +108,7 @@ func (e *examination) cCompiler(ctx context.Context) {
 		})
 		return
 	}
-	out, err := e.run(ctx, path, "--version")
+	out, err := e.run(ctx, path, append(args, "--version")...)
 	version, _, _ := strings.Cut(out, "\n")
 	if err != nil {
 		version = cc
