@@ -17,7 +17,6 @@ import (
 
 	"github.com/cgogrind/cgogrind/harness/internal/allocator"
 	"github.com/cgogrind/cgogrind/harness/internal/build"
-	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
@@ -91,7 +90,6 @@ func (r *run) finished(ctx context.Context, p Program) (*subject, result.ExitCod
 	if isGo {
 		s.isGo, s.judge.Program = true, false
 		s.judge.ModulePath = info.Main.Path
-		s.judge.Named = []frames.Package{{ImportPath: "main"}}
 		r.built = &build.Result{GoVersion: info.GoVersion}
 		if described {
 			r.built = built
@@ -114,7 +112,6 @@ func (s *subject) of(built *build.Result) {
 	s.judge.ImportPath, s.judge.Dir = pkg.ImportPath, pkg.Dir
 	s.judge.ModulePath, s.judge.ModuleDir = pkg.ModulePath, pkg.ModuleDir
 	s.judge.GOROOT = built.GOROOT
-	s.judge.Named = []frames.Package{{ImportPath: "main", Dir: pkg.Dir}}
 	s.isGo, s.judge.Program = true, false
 }
 

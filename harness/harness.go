@@ -245,7 +245,8 @@ func (r *run) begin(ctx context.Context) (context.Context, context.CancelFunc) {
 	rand.Read(id) // never fails
 	r.emit(result.Message{Config: &result.Config{
 		RunID: hex.EncodeToString(id), Tool: r.cfg.Tool, ProtocolVersion: result.ProtocolVersion,
-		Go: r.built.GoVersion, GOROOT: r.built.GOROOT, Valgrind: r.valgrind.Version.String(), Runtime: r.cfg.Runtime,
+		Fingerprints: result.FingerprintVersion,
+		Go:           r.built.GoVersion, GOROOT: r.built.GOROOT, Valgrind: r.valgrind.Version.String(), Runtime: r.cfg.Runtime,
 		Profile: string(r.cfg.Profile), Allocator: strings.Join(r.malloc, "; "), Shard: r.cfg.Shard,
 		Command: r.cfg.Command, Configuration: r.cfg.Configuration, Dir: r.cfg.Dir,
 		Root: repositoryRoot(r.cfg.Dir), Started: r.start, RunKey: r.runKey(),

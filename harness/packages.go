@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cgogrind/cgogrind/harness/internal/build"
-	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
@@ -23,10 +22,8 @@ const interrupted = "the run was interrupted"
 
 // runAll runs the tests of all packages, as many at a time as there are slots for processes.
 func (r *run) runAll(ctx context.Context) error {
-	var named []frames.Package
 	var packages []build.Package
 	for _, p := range r.built.Packages {
-		named = append(named, frames.Package{ImportPath: p.ImportPath, Dir: p.Sources()})
 		switch {
 		case p.Failed != nil:
 			r.emit(result.Message{Test: &result.Test{
@@ -59,7 +56,7 @@ func (r *run) runAll(ctx context.Context) error {
 		r.slots <- struct{}{}
 		pr := &packageRun{run: r, index: i, pkg: p, live: len(packages) == 1, first: true}
 		all.Go(func() {
-			if errs[i] = pr.do(ctx, named); errs[i] != nil {
+			if errs[i] = pr.do(ctx); errs[i] != nil {
 				cancel()
 			}
 		})
@@ -97,7 +94,7 @@ type packageRun struct {
 	held []result.Message
 }
 
-func (p *packageRun) do(ctx context.Context, named []frames.Package) error {
+func (p *packageRun) do(ctx context.Context) error {
 	defer func() {
 		if p.first { // no process took the slot
 			<-p.slots
@@ -120,7 +117,7 @@ func (p *packageRun) do(ctx context.Context, named []frames.Package) error {
 	}
 	p.judge = judge.New(judge.Config{
 		ImportPath: p.pkg.ImportPath, Dir: p.pkg.Sources(), ModulePath: p.pkg.ModulePath, ModuleDir: p.pkg.ModuleDir,
-		Named: named, GOROOT: p.built.GOROOT, Binary: binary, Token: p.token, AllFrames: p.cfg.AllFrames,
+		GOROOT: p.built.GOROOT, Binary: binary, Token: p.token, AllFrames: p.cfg.AllFrames,
 		Repro: p.repro(p.pkg), Dispose: p.cfg.Dispose, FailFast: p.cfg.FailFast,
 	}, p.take)
 

@@ -10,8 +10,12 @@ import (
 	"strings"
 )
 
+// FingerprintVersion is the version of what fingerprints are made of: it changes when the same defect gets another one.
+// Version 1, of streams and baselines that name none, ended at the first frame of the module under test, in C, too.
+const FingerprintVersion = 2
+
 // Fingerprint identifies a defect by its kind and the frames that make it what it is: usually those of the failing
-// stack from the innermost to the code under test. What changes without the defect changing has no part in it:
+// stack from the innermost to the line of Go under test that called C. What changes without the defect changing has no part in it:
 // addresses, line numbers, folders, cgo's hash of the package, the numbers of closures and of compiler clones, what a
 // generic Go function was compiled for. A frame's source tells two places in one function apart. It is 16 hexadecimal
 // digits.

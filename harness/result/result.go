@@ -31,16 +31,18 @@ type Handler interface {
 
 // Config is the first message of a stream: what ran, with what.
 type Config struct {
-	RunID           string   `json:"run_id"`
-	Tool            string   `json:"tool"` // cgogrind's version
-	ProtocolVersion int      `json:"protocol_version"`
-	Go              string   `json:"go"` // for example "go1.26.8"
-	GOROOT          string   `json:"goroot,omitempty"`
-	Valgrind        string   `json:"valgrind"` // for example "3.19.0"
-	Runtime         Runtime  `json:"runtime"`
-	Profile         string   `json:"profile,omitempty"` // how much time memcheck may take: quick, default, deep
-	Allocator       string   `json:"allocator"`         // whose malloc the programs use, and what is not checked: "system"
-	Command         []string `json:"command"`           // cgogrind's own command line
+	RunID           string `json:"run_id"`
+	Tool            string `json:"tool"` // cgogrind's version
+	ProtocolVersion int    `json:"protocol_version"`
+	// Fingerprints is the FingerprintVersion of the stream's findings; 0 if it is the first.
+	Fingerprints int      `json:"fingerprints,omitempty"`
+	Go           string   `json:"go"` // for example "go1.26.8"
+	GOROOT       string   `json:"goroot,omitempty"`
+	Valgrind     string   `json:"valgrind"` // for example "3.19.0"
+	Runtime      Runtime  `json:"runtime"`
+	Profile      string   `json:"profile,omitempty"` // how much time memcheck may take: quick, default, deep
+	Allocator    string   `json:"allocator"`         // whose malloc the programs use, and what is not checked: "system"
+	Command      []string `json:"command"`           // cgogrind's own command line
 	// Configuration is the configuration file that flags came from beside the command line, as an absolute path; empty
 	// for none.
 	Configuration string `json:"configuration,omitempty"`
@@ -97,7 +99,15 @@ type Finding struct {
 	Tests       []string    `json:"tests"` // all that hit it
 	Disposition Disposition `json:"disposition"`
 	Message     string      `json:"message"`
-	Blame       *Frame      `json:"blame,omitempty"`
+	// Blame is the line that a fix is likeliest to change: for a leak the line of Go that called C, past what only allocates;
+	// for the rest the innermost one of the code under test, C or Go. What was named on the command line has no part in it.
+	Blame *Frame `json:"blame,omitempty"`
+	// Caller is the line of Go that called C, where that is not Blame; or else the line in the module under test, where
+	// Blame is in another module.
+	Caller *Frame `json:"caller,omitempty"`
+	// Other is the second place of a defect that has two: where the memory was freed before, or made. A double free and a
+	// free by the wrong function may be mended in either.
+	Other       *Frame      `json:"other,omitempty"`
 	Stacks      []Stack     `json:"stacks"`
 	Attribution Attribution `json:"attribution,omitempty"`
 	Count       uint64      `json:"count"`            // how often it happened, as far as memcheck counted

@@ -20,10 +20,21 @@ import (
 
 	"github.com/cgogrind/cgogrind/harness/internal/input"
 	"github.com/cgogrind/cgogrind/harness/internal/tomlfile"
+	"github.com/cgogrind/cgogrind/harness/result"
 )
 
-// Version is the version of the file format.
-const Version = 1
+// Version is the version of the file format, which is that of the fingerprints in it.
+const Version = result.FingerprintVersion
+
+// ErrFormer is what is wrong with a baseline whose fingerprints are of an earlier version: no finding has them any more.
+// The findings are returned with it; Policy.Former is for them.
+var ErrFormer = errors.New("its fingerprints are of an earlier version")
+
+// formerError is ErrFormer with its place.
+type formerError struct{ at *tomlfile.Error }
+
+func (e formerError) Error() string   { return e.at.Error() }
+func (e formerError) Unwrap() []error { return []error{ErrFormer, e.at} }
 
 // Baseline is the known findings, by fingerprint.
 type Baseline map[string]Entry
@@ -77,7 +88,7 @@ func Parse(name, text string) (Baseline, error) {
 		}
 		return nil, err
 	}
-	if file.Version != Version {
+	if file.Version != Version && file.Version != 1 {
 		e := &tomlfile.Error{File: name, Line: max(1, tomlfile.Line(text, "version")), Key: "version"}
 		switch {
 		case file.Version > Version:
@@ -108,6 +119,14 @@ func Parse(name, text string) (Baseline, error) {
 			entry.Comment = lines
 			file.Finding[fp] = entry
 		}
+	}
+	if file.Version != Version {
+		return file.Finding, formerError{&tomlfile.Error{
+			File: name, Line: tomlfile.Line(text, "version"), Key: "version",
+			Msg: fmt.Sprintf("%d has fingerprints that no finding has any more, since they now tell apart the Go code that called C: "+
+				"cgogrind gate --update --baseline %s STREAM, with the stream of a whole run, writes version %d, and keeps "+
+				"reasons, dates and comments", file.Version, name, Version),
+		}}
 	}
 	return file.Finding, nil
 }
@@ -157,7 +176,7 @@ const preamble = `# Findings that this repository knows of and lives with for no
 # Written by cgogrind gate --update, which keeps these, and the comments of a block:
 #   reason   why it is lived with: an upstream bug, a plan. Write one for each.
 #   expires  the last day on which it is, as "2006-01-02"; after it the gate fails. May be left out.
-version = 1
+version = 2
 `
 
 // Format returns the file's text: a block a finding, sorted by package, function, kind and fingerprint.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cgogrind/cgogrind/harness/internal/tomlfile"
+	"github.com/cgogrind/cgogrind/harness/result"
 )
 
 var two = Baseline{
@@ -70,13 +71,13 @@ func TestComments(t *testing.T) {
 }
 
 func TestParseErrors(t *testing.T) {
-	block := func(head, rest string) string { return "version = 1\n[finding." + head + "]\n" + rest }
+	block := func(head, rest string) string { return "version = 2\n[finding." + head + "]\n" + rest }
 	const fp = "00000000000000b0"
 	for _, c := range []struct{ text, want string }{
-		{"", "b:1: version: expected version = 1 at the beginning: is this a baseline?"},
+		{"", "b:1: version: expected version = 2 at the beginning: is this a baseline?"},
 		{"{}", "b:1: expected '.' or '=', but got '{' instead: is this a baseline?"},
-		{"version = 2\n", "b:1: version: 2 is newer than this cgogrind"},
-		{"version = 1\n\n<<<<<<< HEAD\n", "b:3: a conflict marker: git could not merge the file"},
+		{"version = 3\n", "b:1: version: 3 is newer than this cgogrind"},
+		{"version = 2\n\n<<<<<<< HEAD\n", "b:3: a conflict marker: git could not merge the file"},
 		{block(fp, "kind = \"A\"\n=======\nkind = \"B\"\n"), "b:4: a conflict marker"},
 		{block("xyz", "kind = \"A\"\n"), "b:2: finding.xyz: that is no fingerprint"},
 		{block(fp, "test = \"A\"\n"), "b:2: finding." + fp + ": the key kind is missing"},
@@ -99,6 +100,62 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// A baseline of an earlier version is known as such, with all that people wrote into it.
+func TestFormerVersion(t *testing.T) {
+	got, err := Parse("b", strings.Replace(twoText, "version = 2", "version = 1", 1))
+	var e *tomlfile.Error
+	if !errors.Is(err, ErrFormer) || !errors.As(err, &e) || !strings.Contains(err.Error(), "cgogrind gate --update --baseline b STREAM") {
+		t.Fatalf("the error is %v", err)
+	}
+	if diff := cmp.Diff(two, got); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := Parse("b", twoText); errors.Is(err, ErrFormer) {
+		t.Error("this version is an earlier one")
+	}
+}
+
+// What people wrote of a finding is kept when it gets another fingerprint: that it was blamed on C code is no obstacle.
+func TestUpdateFromFormerVersion(t *testing.T) {
+	former := Baseline{
+		"00000000000000a1": {Kind: "Leak_DefinitelyLost", Function: "describe", Source: "char *s = NULL;", Packages: []string{"m/p"},
+			Test: "TestEntry", Reason: "upstream bug 1", Added: "2026-01-01", Comment: []string{"# ask Ann"}},
+		"00000000000000a2": {Kind: "InvalidRead", Function: "look", Packages: []string{"m/p"}, Test: "TestEntry", Reason: "fixed"},
+	}
+	leak := func(fp, function, pkg string) *result.Finding {
+		return &result.Finding{
+			Fingerprint: fp, Kind: "Leak_DefinitelyLost", Package: pkg, Test: "TestEntry", Tests: []string{"TestEntry"},
+			Blame:  &result.Frame{Function: function},
+			Stacks: []result.Stack{{Frames: []result.Frame{{Function: "describe", Source: "char *s = NULL;"}, {Function: function}}}},
+		}
+	}
+	r := &Run{
+		Tests:    []*result.Test{{Package: "m/p", Name: "TestEntry", Verdict: result.Fail}},
+		Findings: []*result.Finding{leak("00000000000000b1", "p.Entry", "m/p"), leak("00000000000000b2", "p.Entry", "m/q")},
+	}
+	p := &Policy{Former: former}
+	c := r.Judge(p)
+	if len(c.New) != 2 {
+		t.Errorf("%d findings are new: an earlier version decides nothing", len(c.New))
+	}
+	got := r.Update(p, c, "2026-11-28", "")
+	want := Baseline{
+		"00000000000000b1": {Kind: "Leak_DefinitelyLost", Function: "p.Entry", Packages: []string{"m/p"}, Test: "TestEntry",
+			Reason: "upstream bug 1", Added: "2026-01-01", Comment: []string{"# ask Ann"}},
+		"00000000000000b2": {Kind: "Leak_DefinitelyLost", Function: "p.Entry", Packages: []string{"m/q"}, Test: "TestEntry",
+			Added: "2026-11-28"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if lost := r.NotRun(former); len(lost) != 0 {
+		t.Errorf("%q did not run", lost)
+	}
+	if lost := (&Run{}).NotRun(former); len(lost) != 2 {
+		t.Errorf("without a test only %q did not run", lost)
+	}
+}
+
 func TestRead(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "b")
 	if _, err := Read(name); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "gate --update") {
@@ -118,7 +175,7 @@ func TestRead(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(twoText)
-	f.Add("version = 1\n[finding.00000000000000b0]\nkind = \"\\u0000\xff\"\nadded = 2026-01-02\n")
+	f.Add("version = 2\n[finding.00000000000000b0]\nkind = \"\\u0000\xff\"\nadded = 2026-01-02\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		b, err := Parse("f", text)
 		if err != nil {

@@ -15,6 +15,9 @@ import (
 // Policy decides about findings.
 type Policy struct {
 	Known Baseline
+	// Former are findings known by fingerprints of an earlier version. They decide nothing: Run.Update takes from them what
+	// people wrote.
+	Former Baseline
 	// NoWorse makes a known leak new as soon as it has more blocks or bytes than the baseline says.
 	NoWorse bool
 	Deny    []Rule // findings that are new although the baseline has them
@@ -35,6 +38,25 @@ func (p *Policy) Dispose(f result.Finding) result.Disposition {
 		return result.Suppressed
 	}
 	return result.New
+}
+
+// like returns the entry of a finding that was known by another fingerprint: of the same kind, in the same package, with the
+// line that was blamed in one of its stacks.
+func (b Baseline) like(f *result.Finding) Entry {
+	for _, fp := range b.sorted() {
+		e := b[fp]
+		if e.Kind != f.Kind || !slices.Contains(e.Packages, f.Package) {
+			continue
+		}
+		is := func(fr result.Frame) bool {
+			return fr.KnownName() == e.Function && (e.Source == "" || fr.Source == e.Source)
+		}
+		if f.Blame == nil && e.Function == "" || f.Blame != nil && is(*f.Blame) ||
+			slices.ContainsFunc(f.Stacks, func(s result.Stack) bool { return slices.ContainsFunc(s.Frames, is) }) {
+			return e
+		}
+	}
+	return Entry{}
 }
 
 // isWorse says whether a finding leaks more than when the entry was written.

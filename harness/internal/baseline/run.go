@@ -113,6 +113,17 @@ func (r *Run) Judge(p *Policy) Comparison {
 	return c
 }
 
+// NotRun lists the findings of a baseline whose tests did not run to their end.
+func (r *Run) NotRun(b Baseline) []string {
+	var out []string
+	for _, fp := range b.sorted() {
+		if !r.ran(b[fp]) {
+			out = append(out, fp)
+		}
+	}
+	return out
+}
+
 // ran says whether the test that a known finding is known from ran to its end in a package that it is known from.
 func (r *Run) ran(e Entry) bool {
 	for _, t := range r.Tests {
@@ -240,7 +251,10 @@ func (r *Run) Update(p *Policy, c Comparison, today Date, reason string) Baselin
 		}
 		e, again := out[f.Fingerprint]
 		if !again {
-			old := p.Known[f.Fingerprint]
+			old, known := p.Known[f.Fingerprint]
+			if !known {
+				old = p.Former.like(f)
+			}
 			e = Entry{Comment: old.Comment, Kind: f.Kind, Test: f.Test, Reason: old.Reason, Added: old.Added, Expires: old.Expires}
 			if e.Added == "" {
 				e.Added, e.Reason = today, reason

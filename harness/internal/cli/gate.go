@@ -37,7 +37,8 @@ func (p *policyFlags) add(cmd *cobra.Command) {
 		"may be repeated")
 }
 
-// policy reads what the flags name. With mayLack, a baseline that does not exist is empty.
+// policy reads what the flags name. With mayLack, for a baseline that will be written anew, one that does not exist is
+// empty, and one of an earlier version is taken, too.
 func (p *policyFlags) policy(mayLack bool) (*baseline.Policy, error) {
 	out := &baseline.Policy{NoWorse: p.noWorse}
 	if p.noWorse && p.baseline == "" {
@@ -60,6 +61,10 @@ func (p *policyFlags) policy(mayLack bool) (*baseline.Policy, error) {
 		return out, nil
 	}
 	known, err := baseline.Read(p.baseline)
+	if mayLack && errors.Is(err, baseline.ErrFormer) {
+		out.Former = known
+		return out, nil
+	}
 	if err != nil && !(mayLack && errors.Is(err, fs.ErrNotExist)) {
 		return nil, usagef("%v", err)
 	}
@@ -154,6 +159,14 @@ func (a *app) gate(ctx context.Context, f gateFlags, streams []string) error {
 	if err != nil {
 		return err
 	}
+	if run.Config.Fingerprints != result.FingerprintVersion && f.policy.baseline != "" {
+		return usagef("%s: its fingerprints are of an earlier version of cgogrind, and no baseline has them any more: run the "+
+			"tests again", strings.Join(streams, ", "))
+	}
+	if lost := run.NotRun(policy.Former); len(lost) > 0 {
+		return usagef("%s is of an earlier version, and the run cannot tell what became of %d of its findings (%s), since their "+
+			"tests did not run: update it with the stream of a whole run", f.policy.baseline, len(lost), strings.Join(lost, ", "))
+	}
 	c := run.Judge(policy)
 	verdict := gateText{policy: policy, comparison: c, run: run, now: now}
 	if f.update {
@@ -162,7 +175,7 @@ func (a *app) gate(ctx context.Context, f gateFlags, streams []string) error {
 			return fmt.Errorf("%s was left as it is: a run of which a part is missing says nothing about what is fixed",
 				f.policy.baseline)
 		}
-		before := len(policy.Known)
+		before := len(policy.Known) + len(policy.Former)
 		policy.Known = run.Update(policy, c, baseline.Date(now.Format(time.DateOnly)), f.reason)
 		if err := replaceFile(f.policy.baseline, policy.Known.Format()); err != nil {
 			return usagef("writing the baseline: %v", err)

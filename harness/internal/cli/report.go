@@ -115,6 +115,10 @@ func (a *app) compareRuns(ctx context.Context, earlier, later []string, outs *ou
 	if err != nil {
 		return err
 	}
+	if was, is := before.Config.Fingerprints, after.Config.Fingerprints; was != is {
+		return usagef("the fingerprints of %s and %s are of different versions (%d and %d), so that all findings would look new: "+
+			"run both with one version of cgogrind", strings.Join(earlier, ", "), strings.Join(later, ", "), max(was, 1), max(is, 1))
+	}
 	nothing := &baseline.Policy{}
 	known := &baseline.Policy{Known: before.Update(nothing, before.Judge(nothing), "", "")}
 	c := after.Judge(known)

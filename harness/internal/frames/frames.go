@@ -6,8 +6,6 @@
 package frames
 
 import (
-	"fmt"
-	"net/url"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -23,24 +21,20 @@ type Tier int
 
 // The tiers.
 const (
-	Named  Tier = iota // in a package named on the command line
-	Module             // in the module of the package under test
+	Module Tier = iota // in the module of the package under test
 	Other              // in another module
 	None               // never blamed: libc, valgrind, Go's own code, cgo's generated files, test frameworks
 )
 
 // Code is what is known of the code under test.
 type Code struct {
-	ModulePath, ModuleDir string    // of the package under test
-	Named                 []Package // that the run was asked for, this one included
+	ModulePath, ModuleDir string // of the package under test; empty if it is in none
+	ImportPath, Dir       string // of that package
 	GOROOT                string
 	Binary                string // its path, as memcheck reports it
 	Program               bool   // the binary is no Go program
 	AllFrames             bool   // show the frames between C and Go code and of Go's runtime, too
 }
-
-// Package is a package of Go code and its folder.
-type Package struct{ ImportPath, Dir string }
 
 // Reader turns memcheck's frames into those of a result, and knows whose code each is. It is not safe for concurrent use.
 type Reader struct {
@@ -69,9 +63,6 @@ func (r *Reader) Frame(f valgrind.Frame) result.Frame {
 	return out
 }
 
-// GoName leaves out the linker's mark of assembly functions and of wrappers for them.
-func GoName(function string) string { return strings.TrimSuffix(function, ".abi0") }
-
 // PageSize is the smallest that Linux has: load addresses are multiples of it everywhere.
 const PageSize = 4096
 
@@ -93,27 +84,6 @@ func (r *Reader) Lang(f valgrind.Frame) result.Lang {
 	return ""
 }
 
-var cClone = regexp.MustCompile(`^[A-Za-z0-9_$]+\.(constprop|isra|part|cold|lto_priv)(\.|$)`)
-
-// GoPackage returns the import path in a Go function's symbol, "" if the symbol is not Go's.
-func GoPackage(function string) string {
-	name, _, _ := strings.Cut(function, "[") // type arguments have paths of their own
-	name, _, _ = strings.Cut(name, "(")      // so have receivers: pkg.(*T).M
-	if strings.ContainsAny(name, ": <>") || cClone.MatchString(name) {
-		return ""
-	}
-	slash := strings.LastIndexByte(name, '/') + 1
-	dot := strings.IndexByte(name[slash:], '.')
-	if dot <= 0 {
-		return ""
-	}
-	pkg, err := url.PathUnescape(name[:slash+dot])
-	if err != nil {
-		return ""
-	}
-	return pkg
-}
-
 // Tier says whose code a frame is.
 func (r *Reader) Tier(f valgrind.Frame) Tier {
 	if f.Function == "" || isPlumbing(f) || isGenerated(f.File) {
@@ -129,12 +99,9 @@ func (r *Reader) Tier(f valgrind.Frame) Tier {
 		strings.HasSuffix(f.Dir, "runtime/cgo") {
 		return None
 	}
-	for _, p := range r.code.Named {
-		if p.Dir == f.Dir {
-			return Named
-		}
-	}
 	switch {
+	case f.Dir == r.code.Dir:
+		return Module
 	case within(f.Dir, r.code.ModuleDir) && !within(f.Dir, path.Join(r.code.ModuleDir, "vendor")):
 		return Module
 	case f.Object != "" && f.Object == r.code.Binary && filepath.IsAbs(f.Dir):
@@ -144,13 +111,8 @@ func (r *Reader) Tier(f valgrind.Frame) Tier {
 }
 
 func (r *Reader) goTier(pkg, dir string) Tier {
-	for _, p := range r.code.Named {
-		if pkg == p.ImportPath || pkg == p.ImportPath+"_test" {
-			return Named
-		}
-	}
-	switch m := r.code.ModulePath; {
-	case m != "" && (pkg == m || strings.HasPrefix(pkg, m+"/")):
+	switch {
+	case isPackageIn(pkg, r.code.ModulePath), isPackageIn(pkg, r.code.ImportPath), pkg == "main":
 		return Module
 	case dir != "" && within(dir, r.code.GOROOT):
 		return None
@@ -160,6 +122,11 @@ func (r *Reader) goTier(pkg, dir string) Tier {
 		return None // the standard library, built with -trimpath
 	}
 	return Other
+}
+
+// isPackageIn says whether a package is root or below it, or the external test of root.
+func isPackageIn(pkg, root string) bool {
+	return root != "" && (pkg == root || pkg == root+"_test" || strings.HasPrefix(pkg, root+"/"))
 }
 
 // within says whether dir is root or below it.
@@ -235,127 +202,19 @@ func (r *Reader) Shown(stack []valgrind.Frame) []result.Frame {
 	return clean
 }
 
-// WithoutCgoClosures leaves out the closures that cgo puts around a call whose arguments it checks: C.free(p) becomes
-// func() { … }() on the same line.
-func WithoutCgoClosures(stack []valgrind.Frame) []valgrind.Frame {
-	var out []valgrind.Frame
-	for i, f := range stack {
-		if i+1 < len(stack) && isCgoClosure(f, stack[i+1]) {
-			continue
-		}
-		out = append(out, f)
-	}
-	return out
-}
-
-// isCgoClosure says whether f is a closure of its caller and begins on the line where that calls it. Inlined, the
-// closure has the outer function's name before that of the inner: p.TestText.Text.func1.
-func isCgoClosure(f, caller valgrind.Frame) bool {
-	name, number, ok := cutLast(f.Function, ".func")
-	pkg := GoPackage(f.Function)
-	return ok && pkg != "" && !strings.Contains(number, ".") && f.Line == caller.Line && f.File == caller.File &&
-		pkg == GoPackage(caller.Function) &&
-		(name == caller.Function || strings.HasSuffix(name, "."+LocalName(caller.Function)))
-}
-
-// KnownAs is the function that people know a frame by, "" if that is its own. cgo makes of defer C.free(p) a closure that
-// returns one that makes the call, p.Text.Text.func1.func2 when they are inlined, and runs when Text returns: on another
-// line, so that it is not left out. Nobody knows a C++ function by the whole of its long name.
-func KnownAs(stack []valgrind.Frame, i int) string {
-	f := stack[i]
-	pkg := GoPackage(f.Function)
-	if pkg == "" {
-		return result.ShortName(f.Function)
-	}
-	if i == 0 || !strings.Contains(stack[i-1].Function, "._Cfunc_") {
-		return ""
-	}
-	for _, caller := range stack[i+1:] {
-		switch GoPackage(caller.Function) {
-		case "runtime":
-			continue // it runs what is deferred in a loop
-		case pkg:
-		default:
-			return ""
-		}
-		local := "." + LocalName(caller.Function) + "."
-		at := strings.LastIndex(f.Function, local)
-		if at >= 0 && (cgoClosures.MatchString(f.Function[at+len(local):]) || f.Line == caller.Line && f.File == caller.File) {
-			return caller.Function
-		}
-		return ""
-	}
-	return ""
-}
-
-var cgoClosures = regexp.MustCompile(`^(func)?[0-9]+\.(func)?[0-9]+$`)
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-// LocalName is a Go function's name within its package.
-func LocalName(function string) string {
-	_, name, _ := strings.Cut(ShortName(function), ".")
-	return name
-}
-
-// Blame returns the frame that a finding is blamed on: in all stacks, in order, the first frame of the code under
-// test. It is nil if there is none.
-func (r *Reader) Blame(sections []valgrind.Section) *result.Frame {
-	for want := Named; want < None; want++ {
-		for _, s := range sections {
-			for i, f := range s.Stack {
-				if r.Tier(f) == want {
-					out := r.Frame(f)
-					out.Name = KnownAs(s.Stack, i)
-					return &out
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// Significant returns the frames that make the finding what it is, for its fingerprint: of each stack those from the
-// innermost to the first of the module under test (of any other module, if that has none), up to the stack where such
-// a frame is found. It does not depend on which packages were named, nor on which test ran.
-func (r *Reader) Significant(sections []valgrind.Section) []result.Stack {
-	for _, want := range []Tier{Module, Other} {
-		var stacks []result.Stack
-		for _, s := range sections {
-			var frames []result.Frame
-			for i, f := range s.Stack {
-				if isCarrier(f.Function) || isPlumbing(f) || i > 0 && isLost(f) {
-					continue
-				}
-				frames = append(frames, r.Frame(f))
-				if t := r.Tier(f); t <= want {
-					return append(stacks, result.Stack{Frames: frames})
-				}
-			}
-			stacks = append(stacks, result.Stack{Frames: frames})
-		}
-	}
-	// No code under test anywhere: the failing stack alone.
-	var frames []result.Frame
-	if len(sections) > 0 {
-		for i, f := range sections[0].Stack {
-			if !isCarrier(f.Function) && !isPlumbing(f) && (i == 0 || !isLost(f)) {
-				frames = append(frames, r.Frame(f))
-			}
-		}
-	}
-	return []result.Stack{{Frames: frames}}
-}
-
 // source returns the text of a line, trimmed, or "" if it cannot be read.
 func (r *Reader) source(file string, line int) string {
-	if line <= 0 || !filepath.IsAbs(file) {
+	lines := r.lines(file)
+	if line <= 0 || line > len(lines) {
 		return ""
+	}
+	return strings.TrimSpace(lines[line-1])
+}
+
+// lines returns a source file's lines; none if it cannot be read.
+func (r *Reader) lines(file string) []string {
+	if !filepath.IsAbs(file) {
+		return nil
 	}
 	lines, ok := r.files[file]
 	if !ok {
@@ -364,10 +223,7 @@ func (r *Reader) source(file string, line int) string {
 		}
 		r.files[file] = lines
 	}
-	if line > len(lines) {
-		return ""
-	}
-	return strings.TrimSpace(lines[line-1])
+	return lines
 }
 
 // programTier is the tier of a frame of a program that is not written in Go: the program's own code is what has
@@ -393,73 +249,3 @@ var (
 	dependencySource = regexp.MustCompile(`/\.?cargo/(registry|git)/`)
 	systemObject     = regexp.MustCompile(`^/(usr/)?(lib|lib32|lib64|libx32|libexec)/`)
 )
-
-// ShortName leaves the last element of a Go function's import path.
-func ShortName(function string) string {
-	if GoPackage(function) == "" {
-		return function
-	}
-	head, _, _ := strings.Cut(function, "[")
-	return function[strings.LastIndexByte(head, '/')+1:]
-}
-
-// CallOf names the line of the code under test that an error's own stack comes from, and the function that it calls. It
-// is not known if that stack has no such line.
-func (r *Reader) CallOf(sections []valgrind.Section) (call string, known bool) {
-	if len(sections) == 0 || r.Blame(sections[:1]) == nil {
-		return "", false
-	}
-	stacks := r.Significant(sections[:1])
-	frames := stacks[len(stacks)-1].Frames
-	line := frames[len(frames)-1]
-	callee := ""
-	if len(frames) > 1 {
-		callee = frames[len(frames)-2].Function
-	}
-	if line.Line == 0 {
-		return "", false
-	}
-	return fmt.Sprintf("%s:%d %s calling %q", line.File, line.Line, line.Function, callee), true
-}
-
-// Blamable returns the functions of the code under test in a finding's stacks, from the innermost to the blamed one.
-func (r *Reader) Blamable(sections []valgrind.Section) []string {
-	blame := r.Blame(sections)
-	if blame == nil {
-		return nil
-	}
-	var out []string
-	for _, s := range sections {
-		for i, f := range s.Stack {
-			if r.Tier(f) == None {
-				continue
-			}
-			name := GoName(f.Function)
-			out = append(out, name)
-			if known := KnownAs(s.Stack, i); known != "" {
-				out = append(out, known)
-			}
-			if name == blame.Function && f.Line == blame.Line {
-				return out
-			}
-		}
-	}
-	return out
-}
-
-// Depth says the how-many-th address of a stack the blamed frame is at, from 1; 0 if it is not there.
-func (r *Reader) Depth(stack []valgrind.Frame, blame *result.Frame) int {
-	if blame == nil {
-		return 0
-	}
-	n := 0
-	for i, f := range stack {
-		if i == 0 || f.IP != stack[i-1].IP {
-			n++
-		}
-		if f.Line == blame.Line && GoName(f.Function) == blame.Function && r.Tier(f) != None {
-			return n
-		}
-	}
-	return 0
-}

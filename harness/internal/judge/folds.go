@@ -183,7 +183,7 @@ func (p *Process) idDepth(stack []valgrind.Frame) int {
 	return 0
 }
 
-// isSamePlace says whether what repeats a record is at the place that the record is blamed on: memcheck compares the
+// isSamePlace says whether what repeats a record has its fingerprint: memcheck compares the
 // innermost four addresses of the stacks, after a hundred errors two.
 func (p *Process) isSamePlace(f fold, r *record) bool {
 	return r == nil || len(r.tests) == 1 && r.tests[0] == f.tests[0] || 0 < r.depth && r.depth <= f.compared()

@@ -3,10 +3,7 @@ package judge
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
@@ -361,24 +358,5 @@ func TestRepeatsAfterTheLastMark(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestDepth(t *testing.T) {
-	inlined := dfree
-	inlined.Function, inlined.IP = "inlined", cgoStub.IP
-	outer := dfree
-	outer.Function, outer.IP, outer.Line = "outer", cgoStub.IP, 3
-	s := []valgrind.Frame{vgFree, libc, inlined, outer, goFree}
-	cfg := testConfig(t)
-	fr := New(cfg, nil).frames
-	e := located(&valgrind.Error{Sections: []valgrind.Section{stack(s...)}}, cfg.Dir)
-	var got []string
-	for _, f := range []*result.Frame{{Function: "inlined", Line: 4}, {Function: "outer", Line: 3},
-		{Function: goFree.Function, Line: 9}, {Function: "other"}, nil} {
-		got = append(got, fmt.Sprint(fr.Depth(e.Sections[0].Stack, f)))
-	}
-	if diff := cmp.Diff("3 3 4 0 0", strings.Join(got, " ")); diff != "" {
-		t.Error(diff)
 	}
 }

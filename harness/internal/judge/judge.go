@@ -18,7 +18,6 @@ type Config struct {
 	Dir        string
 	ModulePath string
 	ModuleDir  string
-	Named      []frames.Package // the packages that the run was asked for, this one included
 	GOROOT     string
 	Binary     string // the test binary's path, as memcheck reports it
 	Program    bool   // the binary is no Go program
@@ -80,7 +79,7 @@ func New(cfg Config, emit func(result.Message)) *Judge {
 		suppressed: make(map[string]uint64), waiting: make(map[string]bool),
 	}
 	j.frames = frames.New(frames.Code{
-		ModulePath: cfg.ModulePath, ModuleDir: cfg.ModuleDir, Named: cfg.Named, GOROOT: cfg.GOROOT, Binary: cfg.Binary,
+		ModulePath: cfg.ModulePath, ModuleDir: cfg.ModuleDir, ImportPath: cfg.ImportPath, Dir: cfg.Dir, GOROOT: cfg.GOROOT, Binary: cfg.Binary,
 		Program: cfg.Program, AllFrames: cfg.AllFrames,
 	})
 	return j
@@ -146,7 +145,7 @@ func (j *Judge) add(r *record, d result.Disposition, tests []string, repro strin
 	if f == nil {
 		f = &result.Finding{
 			Fingerprint: r.fingerprint, Kind: string(r.kind), Package: j.cfg.ImportPath, Test: tests[0], Disposition: d,
-			Message: r.message, Blame: r.blame, Stacks: r.stacks, Attribution: r.attribution,
+			Message: r.message, Blame: r.places.Blame, Caller: r.places.Caller, Other: r.places.Other, Stacks: r.stacks, Attribution: r.attribution,
 			Hint: r.hint, Repro: repro,
 		}
 		j.byKey[key] = f

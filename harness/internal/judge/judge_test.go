@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -167,7 +166,6 @@ func testConfig(t *testing.T) Config {
 	return Config{
 		ImportPath: "example.com/m/p", Dir: filepath.Join(dir, "m/p"), ModulePath: "example.com/m",
 		ModuleDir: filepath.Join(dir, "m"), GOROOT: "/usr/local/go", Binary: binary, Token: "f00d",
-		Named: []frames.Package{{ImportPath: "example.com/m/p", Dir: filepath.Join(dir, "m/p")}},
 	}
 }
 
@@ -364,7 +362,8 @@ func TestFinding(t *testing.T) {
 	got.Fingerprint = ""
 	want := result.Finding{
 		Kind: "InvalidFree", Package: "example.com/m/p", Test: "TestA", Tests: []string{"TestA"}, Disposition: result.New,
-		Message: "Invalid free() / delete / delete[] / realloc()", Blame: &blame, Attribution: result.ByIdentity, Count: 1,
+		Message: "Invalid free() / delete / delete[] / realloc()", Blame: &blame, Caller: &frees[2],
+		Other: &frees[3], Attribution: result.ByIdentity, Count: 1,
 		Hint: "It was freed before, at the second stack: it needs one owner. Set a pointer to nil when it is freed, and " +
 			"make Close do nothing the second time. (more: cgogrind explain double-free)",
 		Repro: "cgogrind test -run '^TestA$' example.com/m/p",
@@ -452,8 +451,8 @@ func TestFingerprintIsStable(t *testing.T) {
 		return judgeConfig(t, cfg, r.finish(), whole).findings[0].Fingerprint
 	}
 	want := fingerprint(func(*Config) {}, 1, testA)
-	if got := fingerprint(func(c *Config) { c.Named = []frames.Package{{ImportPath: "example.com/m/q", Dir: "/q"}} }, 1, testA); got != want {
-		t.Errorf("another package named: %s, want %s", got, want)
+	if got := fingerprint(func(c *Config) { c.ImportPath = "example.com/m/q" }, 1, testA); got != want {
+		t.Errorf("another package: %s, want %s", got, want)
 	}
 	if got := fingerprint(func(c *Config) { c.AllFrames = true }, 1, testA); got != want {
 		t.Errorf("all frames: %s, want %s", got, want)
@@ -1579,46 +1578,6 @@ func TestOwedTests(t *testing.T) {
 	}
 	if len(tests) != 2 || tests[1].Name != "TestB" || tests[1].Verdict != result.Inconclusive {
 		t.Errorf("verdicts %+v", tests)
-	}
-}
-
-func TestBlame(t *testing.T) {
-	cfg := testConfig(t)
-	other := at(1, "github.com/ceph/go-ceph/rados.(*Conn).Shutdown",
-		"/root/go/pkg/mod/github.com/ceph/go-ceph@v0.39.0/rados/conn.go", 3)
-	mod := at(2, "example.com/m/wrap.Text[go.shape.int]", "/src/m/wrap/wrap.go", 7)
-	modC := at(3, "wrap_text", filepath.Join(cfg.ModuleDir, "wrap/wrap.c"), 7)
-	modC.Object = "/src/m/libwrap.so"
-	vendored := at(4, "third", filepath.Join(cfg.ModuleDir, "vendor/third/third.c"), 7)
-	std := at(5, "strings.Clone", "/usr/local/go/src/strings/clone.go", 7)
-	ginkgo := at(6, "github.com/onsi/ginkgo/v2/internal.(*Suite).runNode.func3", "/root/go/pkg/mod/x/suite.go", 1)
-	for _, c := range []struct {
-		name     string
-		sections []valgrind.Section
-		want     string
-	}{
-		{"named goes before the module", []valgrind.Section{stack(vgFree, mod, testA)}, testA.Function},
-		{"in a later stack, too", []valgrind.Section{stack(vgFree, mod), stack(libc, goFree)}, goFree.Function},
-		{"the module goes before others", []valgrind.Section{stack(vgFree, other, mod)}, mod.Function},
-		{"C of the module in a library", []valgrind.Section{stack(libc, modC)}, "wrap_text"},
-		{"other modules", []valgrind.Section{stack(vgFree, libc, std, other, ginkgo)}, other.Function},
-		{"vendored C is another module's", []valgrind.Section{stack(vendored, mod)}, mod.Function},
-		{"C in a preamble", []valgrind.Section{stack(vgFree, dfree, goFree)}, "dfree"},
-		{"generated code never", []valgrind.Section{stack(vgFree, cgoStub, goStub, cgocall)}, ""},
-		{"libraries, Go and frameworks never",
-			[]valgrind.Section{stack(vgFree, noSymbol, libc, std, ginkgo, tRunner, goexit)}, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			fr := New(cfg, nil).frames
-			e := located(&valgrind.Error{Sections: c.sections}, cfg.Dir)
-			got := ""
-			if b := fr.Blame(e.Sections); b != nil {
-				got = b.Function
-			}
-			if got != c.want {
-				t.Errorf("blamed %q, want %q", got, c.want)
-			}
-		})
 	}
 }
 

@@ -118,11 +118,11 @@ type record struct {
 	outside     string
 	attribution result.Attribution
 	fingerprint string
-	blame       *result.Frame
+	places      frames.Places
 	stacks      []result.Stack
 	hint        string
 	clues       clues
-	depth       int      // of the blamed frame in the error's own stack, in addresses from 1; 0 if it is not there
+	depth       int      // how many addresses of the error's own stack its fingerprint is of; 0 if more than those
 	idDepth     int      // the same of the test's identity
 	testDepth   int      // the same of the test's function, for programs
 	functions   []string // of the code under test, from the innermost to the blamed one: what a test may expect
@@ -342,7 +342,7 @@ func (p *Process) Fingerprint(e *valgrind.Error) string {
 
 // announce says once what was found.
 func (p *Process) announce(r *record) {
-	text := fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.blame), strings.Join(r.names(), " or "))
+	text := fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.places.Blame), strings.Join(r.names(), " or "))
 	if p.program != nil {
 		text = p.program.chain(r)
 	}
@@ -365,13 +365,13 @@ func (p *Process) newRecord(e *valgrind.Error) *record {
 	r := &record{
 		kind: e.Kind, count: 1, message: a.message, hint: hint(e.Kind, a),
 		bytes: e.What.LeakedBytes, blocks: e.What.LeakedBlocks,
-		blame:       fr.Blame(a.sections),
-		fingerprint: result.Fingerprint(string(e.Kind), fr.Significant(a.sections)),
-		functions:   fr.Blamable(a.sections),
+		places:      fr.Places(e.Kind, a.sections),
+		fingerprint: result.Fingerprint(string(e.Kind), fr.Significant(e.Kind, a.sections)),
+		functions:   fr.Blamable(e.Kind, a.sections),
 		clues:       p.cluesOf(e, a),
 	}
 	if len(e.Sections) > 0 {
-		r.depth = fr.Depth(e.Sections[0].Stack, r.blame)
+		r.depth = fr.Depth(e.Kind, a.sections)
 		r.idDepth = p.idDepth(e.Sections[0].Stack)
 	}
 	if p.program == nil {

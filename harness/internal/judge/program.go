@@ -224,7 +224,7 @@ func (p *Program) doubtOf(t *test) string {
 			continue
 		}
 		return fmt.Sprintf("memcheck counted %s like the %s in %s, and does not say in which test: run this one alone to see",
-			plural(proc.counts[unique]-1, "more error"), r.kind, blamed(r.blame))
+			plural(proc.counts[unique]-1, "more error"), r.kind, blamed(r.places.Blame))
 	}
 	return ""
 }
@@ -316,7 +316,7 @@ func (p *Program) chain(r *record) string {
 	var places []string
 	if len(r.stacks) > 0 {
 		for _, f := range r.stacks[0].Frames {
-			if f.Function == "" || len(places) == 0 && f.Source == "" && r.blame != nil {
+			if f.Function == "" || len(places) == 0 && f.Source == "" && r.places.Blame != nil {
 				continue // begins with the code under test
 			}
 			text := frames.ShortName(f.KnownName())
@@ -329,7 +329,7 @@ func (p *Program) chain(r *record) string {
 		}
 	}
 	if len(places) == 0 {
-		places = []string{blamed(r.blame)}
+		places = []string{blamed(r.places.Blame)}
 	}
 	text := fmt.Sprintf("%s: %s, in %s", r.kind, r.message, strings.Join(places, " < "))
 	if p.libtest != nil {

@@ -343,7 +343,7 @@ func (p *Process) findingsOf(t *test) (found, doubt string) {
 		if r.disposition != result.New || p.allKnown {
 			continue
 		}
-		text := string(r.kind) + " in " + blamed(r.blame)
+		text := string(r.kind) + " in " + blamed(r.places.Blame)
 		if r.attribution != result.OneOf {
 			sure = append(sure, text)
 		} else {
@@ -417,7 +417,7 @@ func (p *Process) unresolvedRuling(t *test, u unresolved) ruling {
 			noise = true
 			continue
 		}
-		may = append(may, string(r.record.kind)+" in "+blamed(r.record.blame))
+		may = append(may, string(r.record.kind)+" in "+blamed(r.record.places.Blame))
 		excused = excused && (p.allKnown || len(p.matching(r.record, t)) > 0 || !p.isNew(r.record))
 	}
 	if len(u.may) > 0 && (excused || len(may) == 0) {
@@ -543,7 +543,7 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 	found := make(map[string][]string)
 	for _, r := range p.records {
 		if len(r.tests) == 0 && r.disposition == result.New {
-			found[r.outside] = append(found[r.outside], string(r.kind)+" in "+blamed(r.blame))
+			found[r.outside] = append(found[r.outside], string(r.kind)+" in "+blamed(r.places.Blame))
 		}
 	}
 	for name, f := range found {

@@ -244,6 +244,7 @@ func differs(a, b *result.Config) string {
 		{"number of shards", fmt.Sprint(a.Shard.Count), fmt.Sprint(b.Shard.Count)},
 		{"run key", a.RunKey, b.RunKey},
 		{"version of cgogrind", a.Tool, b.Tool},
+		{"version of fingerprints", fmt.Sprint(a.Fingerprints), fmt.Sprint(b.Fingerprints)},
 		{"version of Go", a.Go, b.Go},
 		{"version of valgrind", a.Valgrind, b.Valgrind},
 		{"runtime", string(a.Runtime), string(b.Runtime)},

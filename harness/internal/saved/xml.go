@@ -80,7 +80,7 @@ func (x *xmlReport) begin() *result.Config {
 		}
 	}
 	return &result.Config{
-		ProtocolVersion: result.ProtocolVersion, Valgrind: version, Command: append(slices.Clone(x.header.ValgrindArgs), x.header.Args...),
+		ProtocolVersion: result.ProtocolVersion, Fingerprints: result.FingerprintVersion, Valgrind: version, Command: append(slices.Clone(x.header.ValgrindArgs), x.header.Args...),
 	}
 }
 
