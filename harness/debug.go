@@ -92,7 +92,7 @@ func (r *run) buildFor(ctx context.Context, use func(context.Context, TestBinary
 		env = set(env, name, value)
 	}
 	err = use(ctx, TestBinary{
-		Package: p.ImportPath, Dir: p.Dir, Binary: p.Binary, Args: r.testArgs(p, done{}), Env: env, GOROOT: r.built.GOROOT,
+		Package: p.ImportPath, Dir: p.Dir, Binary: p.Binary, Args: r.testArgs(p), Env: env, GOROOT: r.built.GOROOT,
 		Work: r.work.path,
 	})
 	if err != nil {

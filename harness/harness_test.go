@@ -21,24 +21,41 @@ import (
 func TestTestArgs(t *testing.T) {
 	r := &run{cfg: Config{Run: "A|B/c", Skip: "X", Timeout: time.Minute, TestFlags: []string{"-test.short", "-ginkgo.v"}}}
 	base := []string{"-test.v=test2json", "-test.paniconexit0", "-test.timeout=11m0s", "-test.run=A|B/c"}
-	for _, c := range []struct {
-		name    string
-		without done
-		want    []string
-	}{
-		{"first process", done{}, []string{"-test.skip=X", "-test.short", "-ginkgo.v"}},
-		{"after a crash", done{tests: []string{"TestA", "ExampleB"}, specs: []string{"-ginkgo.skip=^(S one)$"}},
-			[]string{"-test.skip=X|^(TestA|ExampleB)$", "-test.short", "-ginkgo.v", "-ginkgo.skip=^(S one)$"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(slices.Concat(base, c.want), r.testArgs(build.Package{}, c.without)); diff != "" {
-				t.Error(diff)
-			}
-		})
+	want := slices.Concat(base, []string{"-test.skip=X", "-test.short", "-ginkgo.v"})
+	if diff := cmp.Diff(want, r.testArgs(build.Package{})); diff != "" {
+		t.Error(diff)
 	}
 	r.cfg.Timeout = -1
-	if args := strings.Join(r.testArgs(build.Package{}, done{}), " "); strings.Contains(args, "timeout") {
+	if args := strings.Join(r.testArgs(build.Package{}), " "); strings.Contains(args, "timeout") {
 		t.Errorf("a timeout without a limit: %s", args)
+	}
+}
+
+// TestSelection: however many tests and specs there are to leave out, no argument of the process names them.
+func TestSelection(t *testing.T) {
+	s := selection{only: []string{"TestB"}, skip: []string{"TestA", "ExampleC"}, specs: []string{"S two\n(\"2\")"},
+		skipSpecs: []string{"S one"}}
+	file := filepath.Join(t.TempDir(), "select")
+	if err := s.write(file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "only TestB\nskip TestA\nskip ExampleC\nspec \"S two\\n(\\\"2\\\")\"\nskipspec \"S one\"\n"
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+	long := "-test.run=" + strings.Repeat("TestLong|", 20000)
+	args := s.takeLong([]string{"-test.short", long})
+	if want := []string{strings.TrimPrefix(long, "-")}; !slices.Equal(args, []string{"-test.short"}) || !slices.Equal(s.flags, want) {
+		t.Errorf("%d arguments, %d flags", len(args), len(s.flags))
+	}
+	r := &run{cfg: Config{TestFlags: []string{"-ginkgo.focus=S", "-test.short"}, Timeout: -1}}
+	args = r.selectionArgs(build.Package{}, judge.Selection{Tests: []string{"TestS"}, Specs: []string{"S two"}})
+	if diff := cmp.Diff([]string{"-test.v=test2json", "-test.paniconexit0", "-test.short"}, args); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -63,9 +80,9 @@ func TestFlagsOfTheEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := r.testArgs(build.Package{}, done{tests: []string{"TestA"}})
+	got := r.testArgs(build.Package{})
 	want := []string{"-test.v=test2json", "-test.paniconexit0", "-test.failfast", "-test.timeout=6m0s", "-test.run=B",
-		"-test.skip=X|^(TestA)$", "-test.short", "-x", "test.skip"}
+		"-test.skip=X", "-test.short", "-x", "test.skip"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -205,13 +205,12 @@ func (p *packageRun) parts(ctx context.Context) ([]selection, error) {
 
 // runPart runs a part of the package's tests, in further processes those that a process took down with it.
 func (p *packageRun) runPart(ctx context.Context, part selection) error {
-	var begun done
 	remaining := part.only
 	var unconfirmed judge.Selection
 	for goOn := true; goOn; {
 		owed := remaining
 		proc, o, err := p.runProcess(ctx, process{
-			newJudge: p.judge.Process, owed: owed, part: part, args: p.testArgs(p.pkg, begun),
+			newJudge: p.judge.Process, owed: owed, part: part, args: p.testArgs(p.pkg),
 		})
 		if err != nil {
 			return err
@@ -241,14 +240,16 @@ func (p *packageRun) runPart(ctx context.Context, part selection) error {
 		if !goOn {
 			break
 		}
+		left := make(map[string]bool)
+		for _, name := range remaining {
+			left[name] = true
+		}
 		for _, name := range proc.Planned() {
-			if !slices.Contains(remaining, name) {
-				begun.tests = append(begun.tests, name)
+			if !left[name] {
+				part.skip = append(part.skip, name)
 			}
 		}
-		if specs := proc.BegunSpecs(); specs != "" {
-			begun.specs = append(begun.specs, "-ginkgo.skip="+specs)
-		}
+		part.skipSpecs = append(part.skipSpecs, proc.BegunSpecs()...)
 		p.note("%s: running %d of its tests in a fresh process", p.pkg.ImportPath, len(remaining))
 	}
 	return p.confirm(ctx, unconfirmed)
@@ -274,7 +275,7 @@ func (p *packageRun) confirm(ctx context.Context, u judge.Selection) error {
 	p.note("%s: running %d that passed once more, as their process did not end in order", p.pkg.ImportPath,
 		max(len(u.Tests), len(u.Specs)))
 	proc, o, err := p.runProcess(ctx, process{
-		newJudge: p.judge.Confirm, owed: u.Tests, part: selection{only: u.Tests}, args: p.selectionArgs(p.pkg, u),
+		newJudge: p.judge.Confirm, owed: u.Tests, part: selection{only: u.Tests, specs: u.Specs}, args: p.selectionArgs(p.pkg, u),
 	})
 	if err != nil {
 		return err
@@ -330,7 +331,7 @@ func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.
 		p.note("%s: running %d once more with a leak check after each, to see which of them leaks", p.pkg.ImportPath,
 			max(len(strays.Tests), len(strays.Specs)))
 		again, _, err := p.runProcess(ctx, process{
-			newJudge: p.judge.Silent, part: selection{only: strays.Tests, leaks: everyTest},
+			newJudge: p.judge.Silent, part: selection{only: strays.Tests, specs: strays.Specs, leaks: everyTest},
 			args: p.selectionArgs(p.pkg, strays),
 		})
 		if err != nil {

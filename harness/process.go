@@ -32,12 +32,6 @@ import (
 // costs nothing.
 const exactCalls = "--vex-guest-chase=no"
 
-// done is what former processes of a package have dealt with.
-type done struct {
-	tests []string // top-level tests
-	specs []string // flags that leave out Ginkgo specs
-}
-
 func (r *run) note(format string, args ...any) {
 	r.emit(result.Message{Progress: &result.Progress{Text: fmt.Sprintf(format, args...)}})
 }
@@ -78,6 +72,7 @@ type process struct {
 func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process, judge.Outcome, error) {
 	files, release := p.next()
 	defer release()
+	c.args = c.part.takeLong(c.args)
 	if err := c.part.write(files + ".select"); err != nil {
 		return nil, judge.Outcome{}, err
 	}
@@ -225,27 +220,20 @@ func oomKills() int {
 // says more about what hangs.
 const timeoutGrace = time.Minute
 
-// testArgs are the flags of a test binary that runs what is not done yet. Go's own timeout comes first, as it says
-// which tests were running.
-func (r *run) testArgs(p build.Package, without done) []string {
-	return slices.Concat(r.commonArgs(), r.chosen(without.tests), r.testFlags(p), without.specs)
+// testArgs are the flags of a test binary. Its instructions name the tests and specs to run or to leave out: their number has
+// no limit, that of arguments has. Go's own timeout comes first, as it says which tests were running.
+func (r *run) testArgs(p build.Package) []string {
+	return slices.Concat(r.commonArgs(), r.chosen(), r.testFlags(p))
 }
 
-// chosen are the flags that choose tests as the run does, and leave out some.
-func (r *run) chosen(without []string) []string {
+// chosen are the flags that choose tests as the run does.
+func (r *run) chosen() []string {
 	var args []string
 	if r.cfg.Run != "" {
 		args = append(args, "-test.run="+r.cfg.Run)
 	}
-	skip := r.cfg.Skip
-	if len(without) > 0 {
-		if skip != "" {
-			skip += "|"
-		}
-		skip += "^(" + strings.Join(without, "|") + ")$" // names of Go functions: nothing to quote
-	}
-	if skip != "" {
-		args = append(args, "-test.skip="+skip)
+	if r.cfg.Skip != "" {
+		args = append(args, "-test.skip="+r.cfg.Skip)
 	}
 	return args
 }
@@ -276,13 +264,11 @@ func (r *run) aloneArgs(p build.Package, a *judge.Alone) []string {
 // selectionArgs are the flags of a test binary that runs some tests again, of which each does what it did before: its
 // instructions name the tests.
 func (r *run) selectionArgs(p build.Package, u judge.Selection) []string {
-	args := append(r.commonArgs(), r.chosen(nil)...)
 	flags := r.testFlags(p)
-	if focus := u.Focus(); focus != "" {
-		args = append(args, "-ginkgo.focus="+focus)
+	if len(u.Specs) > 0 {
 		flags = withoutFlags(flags, "ginkgo.focus")
 	}
-	return append(args, flags...)
+	return slices.Concat(r.commonArgs(), r.chosen(), flags)
 }
 
 // withoutFlags leaves out flags that have a value.

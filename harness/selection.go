@@ -22,11 +22,15 @@ const (
 // selection is what the instrumented testing package is told of the tests that a process is to run: see
 // goruntime/files/testing/cgogrind_select.go.txt for the file that says so.
 type selection struct {
-	shards   []result.Shard
-	only     []string // names of tests; all if empty
-	deadline time.Time
-	times    map[string]float64 // in seconds
-	leaks    int                // how much of the time leak checks may take, in percent
+	shards []result.Shard
+	only   []string // names of tests; all if empty
+	skip   []string // names of tests
+	// Ginkgo specs, as Ginkgo's filters see them: with the suite's name before their own.
+	specs, skipSpecs []string
+	flags            []string // NAME=VALUE: flags of the test binary that are too long for an argument
+	deadline         time.Time
+	times            map[string]float64 // in seconds
+	leaks            int                // how much of the time leak checks may take, in percent
 }
 
 // selection is what all processes of the package have in common.
@@ -44,6 +48,21 @@ func (p *packageRun) selection() selection {
 	return s
 }
 
+// longArg is how long an argument may be. Linux takes 128 KiB, and 2 MiB for all and the environment.
+const longArg = 16 << 10
+
+// takeLong makes instructions of flags that are too long for an argument: a list of tests that somebody chose by name.
+func (s *selection) takeLong(args []string) []string {
+	return slices.DeleteFunc(slices.Clone(args), func(arg string) bool {
+		flag := strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-")
+		if len(arg) < longArg || flag == arg || !strings.Contains(flag, "=") {
+			return false
+		}
+		s.flags = append(slices.Clip(s.flags), flag)
+		return true
+	})
+}
+
 // write writes the instructions to a file.
 func (s selection) write(name string) error {
 	var b strings.Builder
@@ -52,6 +71,19 @@ func (s selection) write(name string) error {
 	}
 	for _, name := range s.only {
 		fmt.Fprintf(&b, "only %s\n", name)
+	}
+	for _, name := range s.skip {
+		fmt.Fprintf(&b, "skip %s\n", name)
+	}
+	for _, name := range s.specs {
+		fmt.Fprintf(&b, "spec %q\n", name)
+	}
+	for _, name := range s.skipSpecs {
+		fmt.Fprintf(&b, "skipspec %q\n", name)
+	}
+	for _, flag := range s.flags {
+		name, value, _ := strings.Cut(flag, "=")
+		fmt.Fprintf(&b, "flag %s %q\n", name, value)
 	}
 	if !s.deadline.IsZero() {
 		fmt.Fprintf(&b, "deadline %d\n", s.deadline.UnixNano())
@@ -89,7 +121,7 @@ func (p *packageRun) list(ctx context.Context, s selection) ([]string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.pkg.Binary, p.testArgs(p.pkg, done{})...)
+	cmd := exec.CommandContext(ctx, p.pkg.Binary, p.testArgs(p.pkg)...)
 	cmd.Dir, cmd.Env = p.pkg.Dir, set(p.testEnv(p.pkg, p.token), "CGOGRIND_SELECT", instructions)
 	cmd.WaitDelay = time.Second
 	output, runErr := cmd.CombinedOutput()

@@ -291,10 +291,14 @@ func (p *Process) Unconfirmed() Selection { return p.selection(p.unconfirmed) }
 type Selection struct {
 	Names []string // as verdicts name them
 	Tests []string // top-level ones, and those of the suites of Specs
-	Specs []string // Ginkgo specs, as -ginkgo.focus sees them: with the suite's name before their own
+	Specs []string // Ginkgo specs, as Ginkgo's filters see them: with the suite's name before their own
 }
 
 func (p *Process) selection(tests []*test) Selection {
+	suites := make(map[*test][]string)
+	for _, s := range p.specs {
+		suites[s.test] = append(suites[s.test], s.name)
+	}
 	var s Selection
 	for _, t := range tests {
 		s.Names = append(s.Names, t.name)
@@ -302,36 +306,30 @@ func (p *Process) selection(tests []*test) Selection {
 			s.Tests = append(s.Tests, t.name)
 			continue
 		}
-		for _, suite := range p.specs {
-			if suite.test == t.parent {
-				s.Add(Selection{Tests: []string{suite.test.name}, Specs: []string{suite.name + " " + t.name}})
-			}
+		for _, suite := range suites[t.parent] {
+			s.Tests = append(s.Tests, t.parent.name)
+			s.Specs = append(s.Specs, suite+" "+t.name)
 		}
 	}
+	s.Tests = unique(s.Tests)
 	return s
 }
 
 // Add adds another selection.
 func (s *Selection) Add(o Selection) {
 	s.Names = append(s.Names, o.Names...)
-	for _, t := range o.Tests {
-		if !slices.Contains(s.Tests, t) {
-			s.Tests = append(s.Tests, t)
-		}
-	}
+	s.Tests = unique(append(s.Tests, o.Tests...))
 	s.Specs = append(s.Specs, o.Specs...)
 }
 
-// Focus is for -ginkgo.focus: empty without specs.
-func (s Selection) Focus() string {
-	if len(s.Specs) == 0 {
-		return ""
-	}
-	quoted := make([]string, len(s.Specs))
-	for i, n := range s.Specs {
-		quoted[i] = regexp.QuoteMeta(n)
-	}
-	return "^(" + strings.Join(quoted, "|") + ")$"
+// unique leaves out what is there already.
+func unique(names []string) []string {
+	known := make(map[string]bool)
+	return slices.DeleteFunc(names, func(name string) bool {
+		was := known[name]
+		known[name] = true
+		return was
+	})
 }
 
 // Confirm returns the judge of a process that runs the unconfirmed tests. What does not end in order there, either, is

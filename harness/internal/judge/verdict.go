@@ -172,20 +172,20 @@ func (p *Process) suitesToResume() []*test {
 	return out
 }
 
-// BegunSpecs returns a regular expression for -ginkgo.skip that matches the specs that began, "" if none did.
-func (p *Process) BegunSpecs() string {
-	var parts []string
+// BegunSpecs returns the specs that began, as Ginkgo's filters see them: with the suite's name before their own.
+func (p *Process) BegunSpecs() []string {
+	var out []string
 	for _, s := range p.specs {
-		for _, t := range p.tests {
-			if t.kind == "spec" && t.parent == s.test && !t.isFiltered() {
-				parts = append(parts, regexp.QuoteMeta(s.name+" "+t.name))
+		if s.test == nil {
+			continue
+		}
+		for _, t := range s.test.children {
+			if t.kind == "spec" && !t.isFiltered() {
+				out = append(out, s.name+" "+t.name)
 			}
 		}
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return "^(" + strings.Join(parts, "|") + ")$"
+	return out
 }
 
 // IsIdle says, once Finish was called, whether the process ended in order and without M.Run.
