@@ -31,7 +31,7 @@ func (b *bench) newBuilder() (*builder, error) {
 		return nil, err
 	}
 	u := &builder{overlay: filepath.Join(b.dir, "overlay.json"), tags: strings.Join(ov.Tags, ","),
-		env: []string{"GOEXPERIMENT=" + strings.Join(append(ov.Experiments, "nodwarf5"), ",")}}
+		env: []string{"GOEXPERIMENT=nodwarf5"}}
 	return u, os.WriteFile(u.overlay, data, 0o644)
 }
 

@@ -262,7 +262,6 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 		}
 		maps.Copy(b.replace, ov.Replace)
 		b.res.Tags = append(b.res.Tags, ov.Tags...)
-		experiments = append(experiments, ov.Experiments...)
 	}
 	// valgrind 3.19 does not read Go's DWARF 5 well ("unhandled 27 (DW_FORM_addrx)"); every version reads DWARF 4.
 	experiments = append(experiments, "nodwarf5")

@@ -29,9 +29,7 @@ type Toolchain struct {
 // Overlay maps files of GOROOT to what replaces them, as go build's -overlay wants it.
 type Overlay struct {
 	Replace map[string]string
-	// Tags and Experiments are what the overlay is to be built with.
-	Tags        []string
-	Experiments []string
+	Tags    []string // what the overlay is to be built with
 	// Applied are the names of the transformations, in order; Unneeded those that this version of Go has made
 	// superfluous.
 	Applied, Unneeded []string
@@ -65,10 +63,6 @@ func Make(tc Toolchain, cacheDir string) (*Overlay, error) {
 			" on without", tc.Version, ErrUnsupported)
 	}
 	ov := &Overlay{Replace: map[string]string{}, Tags: []string{"valgrind"}}
-	if strings.HasPrefix(tc.Version, "go1.27") {
-		// Compiled code calls size-specialised allocators directly, past every hook in mallocgc.
-		ov.Experiments = append(ov.Experiments, "nosizespecializedmalloc")
-	}
 	return ov, ov.make(tc, cacheDir, false)
 }
 
@@ -156,6 +150,12 @@ func (t *tree) read(name string) (*source, error) {
 func (t *tree) defines(name, fn string) bool {
 	src, err := t.read(name)
 	return err == nil && strings.Contains(src.text, "\nfunc "+fn+"(")
+}
+
+// exists is whether this version of Go has a file.
+func (t *tree) exists(name string) bool {
+	_, err := t.read(name)
+	return err == nil
 }
 
 // has is whether a function of a Go file contains a piece of source, white space apart.

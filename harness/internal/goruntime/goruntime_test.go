@@ -3,6 +3,7 @@ package goruntime
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -73,5 +74,87 @@ func TestUnneeded(t *testing.T) {
 		if !transformations[i].unneeded(tree) {
 			t.Errorf("%q is still needed after Go is mended", name)
 		}
+	}
+}
+
+// TestCheck: everything fits the installed Go, on both architectures, and the compiler would take it.
+func TestCheck(t *testing.T) {
+	for _, arch := range []string{"amd64", "arm64"} {
+		tc, err := ReadToolchain(installed(t).GOROOT, arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fit, err := Check(tc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range fit.Misfits {
+			t.Error(m)
+		}
+		for _, name := range fit.Names {
+			t.Error(name)
+		}
+	}
+}
+
+// TestCheckTellsAll: every transformation that does not fit is told of, and every name of the runtime that is gone.
+func TestCheckTellsAll(t *testing.T) {
+	tc, err := ReadToolchain(installed(t).GOROOT, "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	src := filepath.Join(tc.GOROOT, "src")
+	entries, err := os.ReadDir(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(root, "src"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		from, to := filepath.Join(src, e.Name()), filepath.Join(root, "src", e.Name())
+		if e.Name() == "runtime" || e.Name() == "testing" {
+			err = os.CopyFS(to, os.DirFS(from))
+		} else {
+			err = os.Symlink(from, to)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Two places are gone, and a function that an embedded file calls.
+	for file, edit := range map[string][2]string{
+		"runtime/mgcsweep.go": {"valgrindFree(unsafe.Pointer(x))", "valgrindGone(unsafe.Pointer(x))"},
+		"testing/testing.go":  {"func tRunner(", "func tRun("},
+		"runtime/mfinal.go":   {"func blockUntilEmptyFinalizerQueue(", "func waitForFinalizers("},
+	} {
+		name := filepath.Join(root, "src", filepath.FromSlash(file))
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(b), edit[0], edit[1])
+		if text == string(b) {
+			t.Fatalf("%s has no %q", file, edit[0])
+		}
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tc.GOROOT = root
+	fit, err := Check(tc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var misfits []string
+	for _, m := range fit.Misfits {
+		misfits = append(misfits, m.Transformation)
+	}
+	if want := []string{"sweeping", "test marks"}; !slices.Equal(misfits, want) {
+		t.Errorf("%q do not fit, want %q", misfits, want)
+	}
+	if !slices.ContainsFunc(fit.Names, func(n string) bool { return strings.Contains(n, "blockUntilEmptyFinalizerQueue") }) {
+		t.Errorf("blockUntilEmptyFinalizerQueue is gone, and among %q it is not", fit.Names)
 	}
 }

@@ -103,6 +103,21 @@ func (g *goFile) fn(name string) place {
 	return place{g, "function " + name, found}
 }
 
+// fns finds the functions, not methods, whose parameters and result read as given, white space apart.
+func (g *goFile) fns(signature string) []place {
+	var found []place
+	for _, d := range g.ast.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Body == nil || f.Recv != nil {
+			continue
+		}
+		if squeeze(g.text[g.offset(f.Type.Params.Pos()):g.offset(f.Type.End())]) == squeeze(signature) {
+			found = append(found, place{g, "function " + f.Name.Name, f.Body})
+		}
+	}
+	return found
+}
+
 func funcName(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return f.Name.Name

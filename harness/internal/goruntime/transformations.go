@@ -3,6 +3,7 @@ package goruntime
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -91,6 +92,40 @@ var transformations = []transformation{
 				}
 				g.fn("mallocgcLarge").stmt("x := unsafe.Pointer(span.base())").
 					after("if valgrindenabled { cgogrindSlot(x, span) }")
+			})
+		},
+	},
+	{
+		Name: "size-specialised allocators",
+		Why: "Compiled code calls them past every hook in mallocgc: objects that memcheck is never told of. From Go 1.28 on no " +
+			"experiment turns them off.",
+		unneeded: func(t *tree) bool { return !t.exists("runtime/malloc_generated.go") }, // before Go 1.26
+		apply: func(t *tree) error {
+			src, err := t.read("runtime/malloc.go")
+			if err != nil {
+				return err
+			}
+			// Otherwise mallocgc would hand back to them.
+			if !regexp.MustCompile(`const sizeSpecializedMallocEnabled = .*!valgrindenabled`).MatchString(src.text) {
+				return t.fail(src.name, "sizeSpecializedMallocEnabled does not depend on valgrindenabled")
+			}
+			if err := t.editGo("runtime/malloc.go", func(g *goFile) {
+				// Never true here, and the compiler would see initialisation go round in a circle.
+				for _, s := range g.fn("mallocgc").stmts(1, "if sizeSpecializedMallocEnabled && size <",
+					"if sizeSpecializedMallocEnabled && heapBitsInSpan(size)") {
+					s.replace("")
+				}
+			}); err != nil {
+				return err
+			}
+			return t.editGo("runtime/malloc_generated.go", func(g *goFile) {
+				allocators := g.fns("(size uintptr, typ *_type, needzero bool) unsafe.Pointer")
+				if len(allocators) == 0 {
+					g.failf("there is no allocator")
+				}
+				for _, f := range allocators {
+					f.start("if valgrindenabled { return mallocgc(size, typ, needzero) }")
+				}
 			})
 		},
 	},

@@ -339,7 +339,7 @@ func TestVersions(t *testing.T) {
 	}
 	valgrinds := append([]string{""}, strings.Fields(string(out))...)
 	first := map[string][]string{} // by toolchain
-	for _, toolchain := range []string{"local", "go1.25.4", "go1.27.1"} {
+	for _, toolchain := range []string{"local", "go1.25.14", "go1.27.4"} {
 		for _, valgrind := range valgrinds {
 			v, err := memcheck.Find(t.Context(), valgrind)
 			if err != nil {
