@@ -239,11 +239,16 @@ func what(f *result.Finding) string {
 }
 
 // Update returns the baseline with what the comparison found: new findings with the day and the reason given, known
-// ones as they are now, and without those that are fixed. What a rule denies is not taken in.
+// ones as they are now, with that reason if they had none, and without those that are fixed. Those whose test did not run stay as
+// they are, but for the reason. What a rule denies is not taken in.
 func (r *Run) Update(p *Policy, c Comparison, today Date, reason string) Baseline {
 	out := Baseline{}
 	for _, fp := range c.NotRun {
-		out[fp] = p.Known[fp]
+		e := p.Known[fp]
+		if e.Reason == "" {
+			e.Reason = reason
+		}
+		out[fp] = e
 	}
 	for _, f := range slices.Concat(c.Known, c.New) {
 		if slices.ContainsFunc(p.Deny, func(rule Rule) bool { return rule.Matches(f) }) {
@@ -257,7 +262,10 @@ func (r *Run) Update(p *Policy, c Comparison, today Date, reason string) Baselin
 			}
 			e = Entry{Comment: old.Comment, Kind: f.Kind, Test: f.Test, Reason: old.Reason, Added: old.Added, Expires: old.Expires}
 			if e.Added == "" {
-				e.Added, e.Reason = today, reason
+				e.Added = today
+			}
+			if e.Reason == "" {
+				e.Reason = reason
 			}
 			if f.Blame != nil {
 				e.Function, e.Source = f.Blame.KnownName(), f.Blame.Source

@@ -198,6 +198,7 @@ func TestUpdate(t *testing.T) {
 			Comment: []string{"# ask Ann"}, Reason: "because", Added: "2026-01-01", Expires: "2027-01-01", Bytes: 400, Blocks: 20},
 		"00000000000000c0": {Kind: "K", Packages: []string{pkg}, Test: "TestFree"},
 		"00000000000000c1": {Kind: "K", Packages: []string{pkg}, Test: "TestOther", Reason: "not run"},
+		"00000000000000c2": {Kind: "K", Packages: []string{pkg}, Test: "TestOther"},
 	}}
 	deny, err := ParseRule("kind=InvalidRead")
 	if err != nil {
@@ -213,6 +214,7 @@ func TestUpdate(t *testing.T) {
 			Packages: []string{"example.com/gone", pkg}, Test: "TestGroup/leak",
 			Comment: []string{"# ask Ann"}, Reason: "because", Added: "2026-01-01", Expires: "2027-01-01", Bytes: 40, Blocks: 2},
 		"00000000000000c1": policy.Known["00000000000000c1"],
+		"00000000000000c2": {Kind: "K", Packages: []string{pkg}, Test: "TestOther", Reason: "go-ceph#1"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

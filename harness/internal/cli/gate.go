@@ -97,7 +97,7 @@ all its shards, and compares its findings with a baseline:
   not run  the baseline has it, and its test did not run: nothing is known
 
 Dispositions and verdicts are decided anew, whatever the run was compared with. With --update the
-baseline is brought up to date: its reasons, dates and comments are kept. Findings keep their
+baseline is brought up to date: its reasons, dates and comments are kept, and --reason fills empty ones. Findings keep their
 fingerprints when lines shift, when other functions change, and on other machines.
 
 Exit codes:
@@ -119,7 +119,7 @@ Exit codes:
 	f.outputs.add(cmd)
 	f.policy.add(cmd)
 	fs.BoolVar(&f.update, "update", false, "write the baseline anew: with the new findings, without the fixed ones")
-	fs.StringVar(&f.reason, "reason", "", "why the new findings are lived with, a `TEXT` for --update")
+	fs.StringVar(&f.reason, "reason", "", "why they are lived with, a `TEXT` for --update: of the new findings, and of those\nin the baseline that have no reason")
 	fs.BoolVar(&f.failOnFixed, "fail-on-fixed", false,
 		"fail if the baseline has findings that are fixed, so that they get removed")
 	return cmd
