@@ -150,14 +150,53 @@ func shebang(path string) string {
 	if err != nil && len(line) == 0 || !strings.HasPrefix(string(line), "#!") {
 		return ""
 	}
-	words := strings.Fields(string(line[2:]))
-	switch {
-	case len(words) == 0:
-		return ""
-	case filepath.Base(words[0]) == "env" && len(words) > 1:
-		return words[1]
+	return interpreter(string(line[2:]))
+}
+
+// interpreter is the program that the rest of a line after #! names: that which env starts, if it names env, whose -S splits what
+// the kernel hands on as one argument. Empty for none.
+func interpreter(line string) string {
+	words := strings.Fields(line)
+	if len(words) == 0 || filepath.Base(words[0]) != "env" {
+		return strings.Join(words[:min(1, len(words))], "")
+	}
+	for i := 1; i < len(words); i++ {
+		word := words[i]
+		if name, value, _ := strings.Cut(word, "="); strings.HasPrefix(word, "--") {
+			switch {
+			case name == "--split-string":
+				word = value
+			case (name == "--unset" || name == "--chdir") && name == word:
+				i++
+			}
+			if word != value {
+				continue
+			}
+		} else if strings.HasPrefix(word, "-") {
+			var takes bool
+			if word, takes = afterS(word[1:]); takes {
+				i++
+			}
+		}
+		if word = strings.Trim(word, `"'`); word != "" && !strings.Contains(word, "=") {
+			return word
+		}
 	}
 	return words[0]
+}
+
+// afterS is what follows S in short options of env, which may be written together; takes says that the next word is an
+// option's value.
+func afterS(options string) (rest string, takes bool) {
+	for i, c := range options {
+		switch c {
+		case 'S':
+			return options[i+1:], false
+		case 'u', 'C':
+			return "", i+1 == len(options)
+		}
+	}
+	return "", false
 }
 
 // symbolNames says what the symbols of a program tell.
