@@ -169,7 +169,7 @@ func follow(ctx context.Context, running *memcheck.Process, beside func(ended <-
 
 // outcome is how a process ended, for the judge.
 func (r *run) outcome(res *memcheck.Result) judge.Outcome {
-	o := judge.Outcome{ExitCode: res.ExitCode}
+	o := judge.Outcome{ExitCode: res.ExitCode, Said: res.LastMessage()}
 	if res.Signal != 0 {
 		o.Signal = unix.SignalName(res.Signal)
 	}

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Complaint is something that valgrind itself, not the program, had to say on standard error: it could not start, or it
-// gave up. A run with a complaint may leave a report that looks whole.
+// Complaint is something that valgrind itself, not the program, had to say in its log, or on standard error before it had
+// one: it could not start, or it gave up. A run with a complaint may leave a report that looks whole.
 //
-// The program writes to the same stream, so a program that prints valgrind's words is taken for valgrind.
+// The program writes to standard error, too, so a program that prints valgrind's words is taken for valgrind.
 type Complaint struct {
 	Kind ComplaintKind
 	PID  int    // the process, 0 if the line does not say
@@ -57,6 +57,24 @@ var complaintPatterns = []struct {
 // "==00:00:00:01.234 PID== ", and the early "--PID:0:libcfile ".
 var prefixPattern = regexp.MustCompile(`^(?:==|--)(?:[0-9:.]+ )?([0-9]+)(?:==|--|:[0-9]+: *[a-z_]+) ?`)
 
+// harmless are the lines of what valgrind says about system calls and options of such that it does not know: the program
+// gets an error, as from an older kernel, and goes on. coregrind/m_syswrap/syswrap-main.c, syswrap-linux.c.
+var harmless = regexp.MustCompile(`(?i)^(warning: (unhandled|unimplemented|noted but unhandled) |you may be able to write your own handler|` +
+	`read the file README_MISSING_SYSCALL_OR_IOCTL|nevertheless we consider this a bug|it at https?://valgrind\.org/|` +
+	`this could cause spurious value errors|see README_MISSING_SYSCALL_OR_IOCTL)`)
+
+// LastMessage is the last line in the log that may say why a run went wrong, without valgrind's prefix; empty for none.
+func (r *Result) LastMessage() string {
+	last := ""
+	for line := range strings.Lines(string(bytes.ToValidUTF8(r.Log, []byte("\uFFFD")))) {
+		line = strings.TrimSpace(prefixPattern.ReplaceAllString(line, ""))
+		if line != "" && !harmless.MatchString(line) {
+			last = line
+		}
+	}
+	return last
+}
+
 // complaints collects the complaints from a stream of any bytes, in pieces of any size.
 type complaints struct {
 	found []Complaint
@@ -69,6 +87,12 @@ const (
 	maxComplaintLine = 4 << 10
 	maxComplaints    = 100
 )
+
+// Write never fails.
+func (c *complaints) Write(p []byte) (int, error) {
+	c.write(p)
+	return len(p), nil
+}
 
 func (c *complaints) write(p []byte) {
 	for {

@@ -15,7 +15,8 @@ import (
 type Options struct {
 	// XMLFile is the pattern for the names of the reports: absolute, with %p in its last element, which stands for the
 	// process's id, and %% for a percent sign (see Literal). Without %p a process that forks writes two documents into one file.
-	// A Command of its own needs a pattern of its own.
+	// A Command of its own needs a pattern of its own. What valgrind has to say beside the report is in files with the same
+	// names and ".log".
 	XMLFile string
 
 	// LeakCheck is LeakFull when empty.
@@ -130,7 +131,9 @@ func (o Options) Args() ([]string, error) {
 	if _, err := parsePattern(o.XMLFile); err != nil {
 		return nil, err
 	}
-	args := append(slices.Clone(always), "--xml-file="+o.XMLFile)
+	// What valgrind itself has to say is no output of the program's: valgrind 3.19 has five lines for each system call that it
+	// does not know, and Go's os/exec makes one.
+	args := append(slices.Clone(always), "--xml-file="+o.XMLFile, "--log-file="+o.XMLFile+logSuffix)
 
 	kinds := "none"
 	switch o.LeakCheck {
@@ -213,7 +216,7 @@ func yesNo(b bool) string {
 
 const (
 	reasonReport = "the findings are read from memcheck's XML report, whose place and form are chosen by the tool"
-	reasonLog    = "memcheck's own messages are read from standard error: they tell an aborted run from a clean one"
+	reasonLog    = "memcheck's own messages are read from a file beside the report: they tell an aborted run from a clean one"
 	reasonExit   = "the program's own exit status tells how the tests ended; findings are judged from the report"
 	reasonQuit   = "it makes valgrind print a text and end without running the program"
 )

@@ -15,20 +15,20 @@ func TestArgs(t *testing.T) {
 		in   Options
 		want []string
 	}{
-		{"defaults", Options{XMLFile: "/tmp/x.%p"}, []string{"--xml-file=/tmp/x.%p", "--leak-check=full",
+		{"defaults", Options{XMLFile: "/tmp/x.%p"}, []string{"--xml-file=/tmp/x.%p", "--log-file=/tmp/x.%p.log", "--leak-check=full",
 			"--show-leak-kinds=definite", "--errors-for-leak-kinds=definite", "--track-origins=no", "--num-callers=60",
 			"--trace-children=no", "--vgdb=no"}},
 		{"all", Options{XMLFile: "/tmp/100%%/%p.xml", LeakCheck: LeakFull, ShowLeakKinds: []LeakKind{LeakDefinite,
 			LeakIndirect, LeakPossible, LeakReachable}, TrackOrigins: true, NumCallers: 500, TraceChildren: true,
 			Vgdb: VgdbFull, Suppressions: []string{"/a b.supp", "/c.supp"}, GenSuppressions: true,
 			Extra: []string{"--vgdb-error=0", "--partial-loads-ok=no"}},
-			[]string{"--xml-file=/tmp/100%%/%p.xml", "--leak-check=full",
+			[]string{"--xml-file=/tmp/100%%/%p.xml", "--log-file=/tmp/100%%/%p.xml.log", "--leak-check=full",
 				"--show-leak-kinds=definite,indirect,possible,reachable",
 				"--errors-for-leak-kinds=definite,indirect,possible,reachable", "--track-origins=yes", "--num-callers=500",
 				"--trace-children=yes", "--vgdb=full", "--suppressions=/a b.supp", "--suppressions=/c.supp",
 				"--gen-suppressions=all", "--vgdb-error=0", "--partial-loads-ok=no"}},
 		{"no leaks", Options{XMLFile: "/x%p", LeakCheck: LeakNo, ShowLeakKinds: []LeakKind{LeakPossible}},
-			[]string{"--xml-file=/x%p", "--leak-check=full", "--show-leak-kinds=none", "--errors-for-leak-kinds=none",
+			[]string{"--xml-file=/x%p", "--log-file=/x%p.log", "--leak-check=full", "--show-leak-kinds=none", "--errors-for-leak-kinds=none",
 				"--track-origins=no", "--num-callers=60", "--trace-children=no", "--vgdb=no"}},
 	} {
 		got, err := c.in.Args()
@@ -71,7 +71,7 @@ func TestArgsRefused(t *testing.T) {
 }
 
 func TestExtraRefused(t *testing.T) {
-	for _, opt := range []string{"--xml=no", "--xml=yes", "--xml-file=/x", "--xml-fd=3", "--xml-socket=a:1",
+	for _, opt := range []string{"--xml=no", "--xml=yes", "--xml-file=/x", "--log-file=/x.log", "--xml-fd=3", "--xml-socket=a:1",
 		"--xml-user-comment=<b>", "--log-file=/l", "--log-fd=9", "--log-socket=a:1", "--error-exitcode=3",
 		"--exit-on-first-error=yes", "-q", "--quiet", "--tool=helgrind", "--error-limit=yes", "--max-stackframe=9999999",
 		"--command-line-only=no", "--child-silent-after-fork=no", "--gen-suppressions=yes", "--xtree-leak=yes",

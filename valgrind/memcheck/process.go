@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"reflect"
@@ -86,8 +87,13 @@ type Result struct {
 	// children.
 	Reports []Report
 
-	// Complaints are valgrind's own, from standard error. With any of them the run is not to be trusted.
+	// Complaints are valgrind's own, from its log and, for what it says before it has one, from standard error. With any of
+	// them the run is not to be trusted.
 	Complaints []Complaint
+
+	// Log is the end of what valgrind said beside the report, of the processes one after another, at most 64 KiB. Standard
+	// error is the program's alone, once valgrind runs.
+	Log []byte
 
 	// Orphans are the processes that the program left behind in its process group. They were ended.
 	Orphans []Orphan
@@ -214,7 +220,7 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 		p.err = errors.Join(p.err, out.finish(p.result, grace))
 		reports, err := pat.reports(p.pid)
 		p.result.Reports = reports
-		p.err = errors.Join(p.err, err)
+		p.err = errors.Join(p.err, err, p.result.readLogs())
 		close(p.done)
 	}()
 	if err := <-started; err != nil {
@@ -250,6 +256,29 @@ func (c Command) commandLine() ([]string, pattern, error) {
 		return nil, pattern{}, fmt.Errorf("report %s exists already: each run needs a pattern of its own", old[0].Path)
 	}
 	return slices.Concat([]string{c.Valgrind.Path}, options, []string{c.Program}, c.Args), pat, nil
+}
+
+// readLogs takes what valgrind said, of the process itself first.
+func (r *Result) readLogs() error {
+	var errs []error
+	found := complaints{found: r.Complaints}
+	var said tail
+	for _, report := range r.Reports {
+		f, err := os.Open(report.Path + logSuffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it was killed as it started
+		}
+		if err == nil {
+			_, err = io.Copy(io.MultiWriter(&said, &found), f)
+			found.endLine()
+			f.Close()
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("reading valgrind's messages: %w", err))
+		}
+	}
+	r.Complaints, r.Log = found.found, said.bytes()
+	return errors.Join(errs...)
 }
 
 // supervisor sees a started process to its end.
@@ -538,6 +567,12 @@ type tail struct {
 }
 
 const tailSize = 64 << 10
+
+// Write never fails.
+func (t *tail) Write(p []byte) (int, error) {
+	t.write(p)
+	return len(p), nil
+}
 
 func (t *tail) write(p []byte) {
 	t.size += int64(len(p))

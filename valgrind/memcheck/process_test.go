@@ -436,6 +436,44 @@ int main() {
 	}
 }
 
+// What valgrind has to say about system calls that it does not know is no output of the program's: "unhandled syscall 434"
+// made five lines in the output of each test that starts a process.
+func TestWarningsAreNoOutput(t *testing.T) {
+	exe := program(t, `#include <unistd.h>
+#include <sys/syscall.h>
+#include <fcntl.h>
+int main() { syscall(9999); fcntl(0, 9999, 0); write(2, "own\n", 4); return 0; }`)
+	r := run(t, command(t, exe))
+	if string(r.Stderr) != "own\n" || len(r.Complaints) > 0 || r.ExitCode != 0 {
+		t.Errorf("%+v, standard error %q", r, r.Stderr)
+	}
+	if !strings.Contains(string(r.Log), "9999") {
+		t.Errorf("the log is %q", r.Log)
+	}
+	if last := r.LastMessage(); last != "" {
+		t.Errorf("%q is no reason for anything", last)
+	}
+	if !whole(t, r.Reports[0].Path) {
+		t.Error("the report is not whole")
+	}
+}
+
+func TestLastMessage(t *testing.T) {
+	for _, c := range []struct{ log, want string }{
+		{"", ""},
+		{"--77-- WARNING: unhandled amd64-linux syscall: 434\n--77-- You may be able to write your own handler.\n" +
+			"--77-- Read the file README_MISSING_SYSCALL_OR_IOCTL.\n--77-- Nevertheless we consider this a bug.  Please report\n" +
+			"--77-- it at http://valgrind.org/support/bug_reports.html.\n", ""},
+		{"--77-- WARNING: unhandled amd64-linux syscall: 434\n### unhandled dwarf2 abbrev form code 0x25\n" +
+			"==77== Warning: unimplemented fcntl command: 1033\n", "### unhandled dwarf2 abbrev form code 0x25"},
+		{"==77== Valgrind: debuginfo reader: ensure_valid failed:\n==77==   exiting now.\n\n", "exiting now."},
+	} {
+		if got := (&Result{Log: []byte(c.log)}).LastMessage(); got != c.want {
+			t.Errorf("%q: %q, want %q", c.log, got, c.want)
+		}
+	}
+}
+
 func TestMemcheckAborts(t *testing.T) {
 	header := "/usr/include/valgrind/memcheck.h"
 	if _, err := os.Stat(header); err != nil {

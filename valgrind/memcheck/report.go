@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// logSuffix is what the name of the file with valgrind's own messages has after that of the report.
+const logSuffix = ".log"
+
 // Report is the XML report of one process. It may be cut short or empty.
 type Report struct {
 	PID  int

@@ -7,6 +7,7 @@
 //	PACKAGE/N.command         of the N-th process, the command line of memcheck
 //	PACKAGE/N.PID.xml         its report, and those of its children
 //	PACKAGE/N.output          what it printed
+//	PACKAGE/N.valgrind        what valgrind said beside the report, if anything
 //
 // Compare says what of a saved machine.json is another here. The package runs no tests.
 package artifact
@@ -134,6 +135,11 @@ func (f *Folder) add(ctx context.Context, p Process) error {
 	file := func(suffix string) string { return filepath.Join(dir, fmt.Sprintf("%d.%s", n, suffix)) }
 	if err := os.WriteFile(file("command"), []byte(shell.Command{Args: p.Command}.String()+"\n"), 0o666); err != nil {
 		return err
+	}
+	if said := p.Result.Log; len(said) > 0 {
+		if err := os.WriteFile(file("valgrind"), said, 0o666); err != nil {
+			return fmt.Errorf("saving what valgrind said: %w", err)
+		}
 	}
 	if err := copyFile(file("output"), p.Output, 0o666); err != nil {
 		return err

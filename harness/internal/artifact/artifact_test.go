@@ -84,7 +84,7 @@ func TestSavedAndCompared(t *testing.T) {
 	}
 	p := Process{
 		Package: "example.com/m/p", Binary: binary, Command: []string{"valgrind", "-x y"}, Env: append(os.Environ(), "MY_TOKEN=hidden"),
-		Output: output, Result: &memcheck.Result{Reports: []memcheck.Report{{PID: 42, Path: report}}},
+		Output: output, Result: &memcheck.Result{Reports: []memcheck.Report{{PID: 42, Path: report}}, Log: []byte("warned\n")},
 	}
 	for range 2 {
 		if err := folder.Add(t.Context(), p); err != nil {
@@ -92,7 +92,7 @@ func TestSavedAndCompared(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"0.command": "valgrind '-x y'\n", "0.output": "said\n", "0.42.xml": "<valgrindoutput>", "1.42.xml": "<valgrindoutput>",
+		"0.command": "valgrind '-x y'\n", "0.output": "said\n", "0.valgrind": "warned\n", "0.42.xml": "<valgrindoutput>", "1.42.xml": "<valgrindoutput>",
 	} {
 		if got, err := os.ReadFile(filepath.Join(dir, "example.com/m/p", name)); err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v", name, got, err)

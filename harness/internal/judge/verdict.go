@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -21,7 +22,9 @@ type Outcome struct {
 	Stopped string
 	// Complaint is what valgrind itself complained of: it could not start, or it gave up. Empty if it did not.
 	Complaint string
-	Elapsed   time.Duration
+	// Said is what else valgrind said last that may be why; empty for nothing.
+	Said    string
+	Elapsed time.Duration
 	// OutOfMemory says that the kernel killed a process for want of memory while this one ran, which SIGKILL ended.
 	OutOfMemory bool
 	Canceled    bool // it was stopped since the run was
@@ -559,7 +562,7 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 	switch {
 	case !p.started && o.Stopped == "":
 		add(result.Setup, result.Inconclusive, "the test binary did not start under memcheck: "+
-			join(join(p.ending(o), o.Complaint), lastLine(p.output.Tail(""))))
+			join(join(p.ending(o), cmp.Or(o.Complaint, o.Said)), lastLine(p.output.Tail(""))))
 	case problem != "":
 		if !blamedForProblem {
 			add(p.outside(), result.Inconclusive, problem)
