@@ -252,7 +252,7 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 					}
 					mu.Lock()
 					defer mu.Unlock()
-					r.note("leak check: %s", newLeaks(proc.Leaks(text)))
+					r.note("leak check: %s", proc.Leaks(text))
 				})
 				continue
 			}
@@ -382,16 +382,6 @@ func (m monitor) leakCheck(ctx context.Context, pid int) (string, error) {
 		return "", fmt.Errorf("asking memcheck with vgdb: %w: %s", err, said[strings.LastIndexByte(said, '\n')+1:])
 	}
 	return string(out), nil
-}
-
-func newLeaks(n int) string {
-	switch n {
-	case 0:
-		return "nothing new"
-	case 1:
-		return "1 new leak"
-	}
-	return fmt.Sprintf("%d new leaks", n)
 }
 
 // connectStdin gives the program a standard input. It is in a process group of its own, which must not read from the

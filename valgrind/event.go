@@ -8,6 +8,8 @@
 // do beyond it (texts that are not escaped, stray elements, bytes that XML forbids) is accepted; testdata has samples.
 package valgrind
 
+import "strconv"
+
 // An Event is one top-level item of a report, in document order. Its dynamic type is one of Header, Status, Error,
 // ClientMessage, FatalSignal, ErrorCounts, SuppressionCounts and ErrorSummary.
 type Event interface{ event() }
@@ -50,6 +52,18 @@ type Error struct {
 	// Offset and Line say where the <error> starts in the report: bytes from 0, lines from 1.
 	Offset int64
 	Line   int
+}
+
+// LeakKey tells the leaks of one process apart as memcheck does: by their kind and their whole stacks. Each leak check reports all
+// of a leak that it reports, what earlier ones have reported included: of the errors with one key only the last counts.
+func (e *Error) LeakKey() string {
+	key := []byte(e.Kind)
+	for _, s := range e.Sections {
+		for _, f := range s.Stack {
+			key = strconv.AppendUint(append(key, ' '), f.IP, 16)
+		}
+	}
+	return string(key)
 }
 
 // Text is a <what>, <xwhat>, <auxwhat> or <xauxwhat>: the sentence and, from the x forms, the numbers in it.

@@ -1097,6 +1097,29 @@ func TestLeaksBetweenTests(t *testing.T) {
 		j.check(t, result.ExitFindings,
 			verdicts{"TestA": result.Inconclusive, "TestB": result.Inconclusive, "TestC": result.Pass})
 	})
+	t.Run("more with each check", func(t *testing.T) {
+		blocks := uint64(0)
+		some := func(r *report) {
+			blocks += 3
+			e := r.error("Leak_DefinitelyLost", inC)
+			e.What = valgrind.Text{Text: fmt.Sprintf("%d (+30) bytes in %d (+3) blocks are definitely lost in loss record 1 of 1",
+				10*blocks, blocks), LeakedBytes: 10 * blocks, LeakedBlocks: blocks}
+		}
+		r := tests(func(r *report, name string) {
+			r.mark("leaks begin")
+			if name != "TestB" {
+				some(r)
+			}
+			r.mark("leaks end")
+		})
+		some(r) // the user's own check
+		j := judge(t, r.finish(inC), whole)
+		j.check(t, result.ExitFindings, verdicts{"TestA": result.Fail, "TestB": result.Pass, "TestC": result.Fail})
+		f := j.findings[0]
+		if len(j.findings) != 1 || f.Bytes != 40 || f.Blocks != 2 || f.Message != "40 bytes in 2 blocks are definitely lost" {
+			t.Errorf("%d findings, %d bytes in %d blocks, %s; want what the end says", len(j.findings), f.Bytes, f.Blocks, f.Message)
+		}
+	})
 	t.Run("in two tests", func(t *testing.T) {
 		j := judge(t, tests(func(r *report, name string) {
 			if name == "TestB" {

@@ -1,9 +1,7 @@
 package judge
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cgogrind/cgogrind/valgrind"
 )
@@ -38,7 +36,7 @@ func (a *appearances) add(e *valgrind.Error, running func() []*test) {
 	if a.now == nil {
 		a.now = a.candidates(running())
 	}
-	key := leakKey(e)
+	key := e.LeakKey()
 	a.tests[key] = append(a.tests[key], appearance{a.now})
 }
 
@@ -67,7 +65,7 @@ func (a *appearances) leave() { a.left = a.since }
 
 // of returns the tests that a leak appeared in. It is not certain which of them if sure is false.
 func (a *appearances) of(e *valgrind.Error) (tests []*test, sure bool) {
-	all := a.tests[leakKey(e)]
+	all := a.tests[e.LeakKey()]
 	if len(all) == 0 {
 		return a.left, false
 	}
@@ -87,16 +85,4 @@ func (a *appearances) of(e *valgrind.Error) (tests []*test, sure bool) {
 		}
 	}
 	return tests, sure
-}
-
-// leakKey tells the leaks of one process apart as memcheck does: by the whole stack.
-func leakKey(e *valgrind.Error) string {
-	var b strings.Builder
-	b.WriteString(string(e.Kind))
-	for _, s := range e.Sections {
-		for _, f := range s.Stack {
-			fmt.Fprintf(&b, " %x", f.IP)
-		}
-	}
-	return b.String()
 }

@@ -321,12 +321,9 @@ func (p *Process) error(e *valgrind.Error) {
 	r := p.newRecord(e)
 	p.reported(e, r)
 	if isLeak(e.Kind) {
-		key := leakKey(e)
-		if old := p.leaks[key]; old != nil {
-			old.bytes, old.blocks = r.bytes, r.blocks
+		if old, _ := p.leak(e, r); old != nil {
 			return
 		}
-		p.leaks[key] = r
 	}
 	p.addRecord(r)
 	p.announce(r)
@@ -340,11 +337,34 @@ func (p *Process) Fingerprint(e *valgrind.Error) string {
 	return ""
 }
 
+// leak keeps a record of a leak. Where a check has told of the leak before, memcheck repeats all of it: leak brings the
+// earlier record up to date and returns it, with how much there is more.
+func (p *Process) leak(e *valgrind.Error, r *record) (old *record, more growth) {
+	key := e.LeakKey()
+	if old = p.leaks[key]; old == nil {
+		p.leaks[key] = r
+		return nil, growth{r.bytes, r.blocks}
+	}
+	more = growth{r.bytes - min(old.bytes, r.bytes), r.blocks - min(old.blocks, r.blocks)}
+	old.message, old.bytes, old.blocks = r.message, r.bytes, r.blocks
+	if p.program != nil && more != (growth{}) {
+		p.judge.progress(p.program.chain(old, more.String()+" more"))
+	}
+	return old, more
+}
+
+// growth is what a leak check found more than the one before.
+type growth struct{ bytes, blocks uint64 }
+
+func (g growth) String() string {
+	return plural(int(g.bytes), "byte") + " in " + plural(int(g.blocks), "block")
+}
+
 // announce says once what was found.
 func (p *Process) announce(r *record) {
 	text := fmt.Sprintf("%s in %s, during %s", r.kind, blamed(r.places.Blame), strings.Join(r.names(), " or "))
 	if p.program != nil {
-		text = p.program.chain(r)
+		text = p.program.chain(r, r.message)
 	}
 	if !p.told[text] {
 		p.told[text] = true

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -105,6 +106,62 @@ func TestLibtestFolds(t *testing.T) {
 	want["a::clean"], want["a::more"] = result.Inconclusive, result.Inconclusive
 	if diff := cmp.Diff(want, run([]string{"put", "put", "put", "put", "fill", "a::a::fails::{{closure}}"})); diff != "" {
 		t.Errorf("far from the test: %s", diff)
+	}
+}
+
+// A leak that a check while the program ran has told of, and that has grown since, is news each time; in the end it is as
+// large as memcheck's report has it.
+func TestLeaksThatGrow(t *testing.T) {
+	var progress []string
+	var found []*result.Finding
+	j := New(Config{ImportPath: "a", Binary: "/bin/server", Program: true}, func(m result.Message) {
+		switch {
+		case m.Progress != nil:
+			progress = append(progress, m.Progress.Text)
+		case m.Finding != nil:
+			found = append(found, m.Finding)
+		}
+	})
+	p := j.Program(nil, "server", "again", nil)
+	record := func(bytes, blocks, ip int) string {
+		return fmt.Sprintf("==7== %d bytes in %d blocks are definitely lost in loss record 1 of 2\n"+
+			"==7==    at 0x48417B4: malloc (in /vgpreload_memcheck-amd64-linux.so)\n==7==    by 0x%x: lose (/src/lose.c:%d)\n==7== \n",
+			bytes, blocks, ip, ip)
+	}
+	for _, check := range []struct{ text, want string }{
+		{"", "nothing new"},
+		{record(10, 2, 6), "1 new leak: 10 bytes in 2 blocks"},
+		{record(10, 2, 6), "nothing new"},
+		{record(260, 52, 6), "1 leak has grown: 250 bytes in 50 blocks"},
+		{record(265, 53, 6) + record(1, 1, 7), "1 new leak, 1 grown: 6 bytes in 2 blocks"},
+		{record(260, 52, 6) + record(2, 2, 7), "1 leak has grown: 1 byte in 1 block"}, // a word that looks like a pointer
+	} {
+		if got := p.Leaks(check.text); got != check.want {
+			t.Errorf("%q, want %q", got, check.want)
+		}
+	}
+	for _, ev := range []valgrind.Event{
+		valgrind.Header{Protocol: 4}, valgrind.Status{State: "RUNNING"}, valgrind.Status{State: "FINISHED"},
+		parseLeaks(record(270, 54, 6), "/bin/server")[0], parseLeaks(record(2, 2, 7), "/bin/server")[0],
+		valgrind.ErrorCounts{}, valgrind.SuppressionCounts{},
+	} {
+		p.Event(ev, nil)
+	}
+	p.Finish(Outcome{})
+	j.Finish()
+	want := []string{
+		"Leak_DefinitelyLost: 10 bytes in 2 blocks are definitely lost, in lose (lose.c:6)",
+		"Leak_DefinitelyLost: 250 bytes in 50 blocks more, in lose (lose.c:6)",
+		"Leak_DefinitelyLost: 5 bytes in 1 block more, in lose (lose.c:6)",
+		"Leak_DefinitelyLost: 1 bytes in 1 blocks are definitely lost, in lose (lose.c:7)",
+		"Leak_DefinitelyLost: 1 byte in 1 block more, in lose (lose.c:7)",
+		"Leak_DefinitelyLost: 10 bytes in 2 blocks more, in lose (lose.c:6)",
+	}
+	if diff := cmp.Diff(want, progress); diff != "" {
+		t.Error(diff)
+	}
+	if len(found) != 1 || found[0].Bytes != 272 || found[0].Blocks != 56 {
+		t.Errorf("findings %+v, want one of 272 bytes in 56 blocks", found)
 	}
 }
 

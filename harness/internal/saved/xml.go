@@ -23,7 +23,8 @@ import (
 // are.
 func readXML(name string, r io.Reader) iter.Seq2[result.Message, error] {
 	return func(yield func(result.Message, error) bool) {
-		x := &xmlReport{name: path.Base(name), recordOf: make(map[string]int), files: make(map[string][]string)}
+		x := &xmlReport{name: path.Base(name), recordOf: make(map[string]int), leaks: make(map[string]valgrind.Text),
+			files: make(map[string][]string)}
 		for e, err := range valgrind.Read(r) {
 			x.whole.Add(e, err)
 			if err == nil {
@@ -63,8 +64,9 @@ type xmlReport struct {
 	signal   *valgrind.FatalSignal
 	elapsed  float64
 	findings report.Store
-	recordOf map[string]int // finding by fingerprint
-	unique   []uint64       // memcheck's number of each error that was counted as a finding, and which finding it is
+	recordOf map[string]int           // finding by fingerprint
+	leaks    map[string]valgrind.Text // what the last leak check said of each
+	unique   []uint64                 // memcheck's number of each error that was counted as a finding, and which finding it is
 	finding  []int
 	counts   map[uint64]uint64
 	files    map[string][]string
@@ -137,6 +139,9 @@ func (x *xmlReport) error(e *valgrind.Error) {
 	f.Blame = x.blame(f.Stacks)
 	f.Fingerprint = result.Fingerprint(f.Kind, significant(f))
 	i, ok := x.recordOf[f.Fingerprint]
+	if f.Blocks > 0 && x.repeatsLeak(e, i) {
+		return
+	}
 	if ok {
 		join(x.findings.Brief(i), f)
 	} else {
@@ -144,6 +149,21 @@ func (x *xmlReport) error(e *valgrind.Error) {
 		x.recordOf[f.Fingerprint] = i
 	}
 	x.unique, x.finding = append(x.unique, e.Unique), append(x.finding, i)
+}
+
+// repeatsLeak says whether a leak check before told of a leak that finding i may have: then the finding gets what has come since.
+func (x *xmlReport) repeatsLeak(e *valgrind.Error, i int) bool {
+	key := e.LeakKey()
+	last, ok := x.leaks[key]
+	x.leaks[key] = e.What
+	if !ok {
+		return false
+	}
+	f := x.findings.Brief(i)
+	f.Bytes += e.What.LeakedBytes - last.LeakedBytes // unsigned, and right if there is less, too
+	f.Blocks += e.What.LeakedBlocks - last.LeakedBlocks
+	f.Message = result.LeakMessage(valgrind.Plain(e.What.Text), f.Bytes, f.Blocks)
+	return true
 }
 
 // countsLeak says whether memcheck itself took a leak for an error: --errors-for-leak-kinds, definite and possible ones by
