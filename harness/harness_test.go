@@ -98,12 +98,24 @@ func TestTestEnv(t *testing.T) {
 	}
 	got := r.testEnv(build.Package{Dir: "/src/p"}, "f00d")
 	want := []string{"HOME=/h", "PWD=/src/p", "CGOGRIND=1", "CGOGRIND_TOKEN=f00d", "CGOGRIND_GC_STRESS=7",
-		"GODEBUG=madvdontneed=1," + goruntime.Debug(runtime.GOARCH), "LD_LIBRARY_PATH=/lib"}
-	slices.Sort(got)
-	slices.Sort(want)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+		"GODEBUG=madvdontneed=1", "LD_LIBRARY_PATH=/lib"}
+	check := func() {
+		t.Helper()
+		slices.Sort(got)
+		slices.Sort(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
 	}
+	check()
+	got = r.memcheckEnv(got)
+	check()
+
+	r.cfg.Runtime = result.Stock
+	got = r.memcheckEnv(got)
+	want = slices.DeleteFunc(want, func(kv string) bool { return strings.HasPrefix(kv, "GODEBUG=") })
+	want = append(want, "GODEBUG=madvdontneed=1,"+goruntime.Debug(runtime.GOARCH, hasRDTSCP()), "CGOGRIND_GODEBUG=madvdontneed=1")
+	check()
 }
 
 // A shard whose job failed and was run again goes with the others, but not with those of another run.

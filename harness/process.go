@@ -115,7 +115,7 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 	killsBefore := oomKills()
 	running, err := memcheck.Start(ctx, memcheck.Command{
 		Valgrind: p.valgrind, Options: opts, Program: p.pkg.Binary, Args: c.args, Dir: p.pkg.Dir,
-		Env:    set(p.testEnv(p.pkg, p.token), "CGOGRIND_SELECT", files+".select"),
+		Env:    set(p.memcheckEnv(p.testEnv(p.pkg, p.token)), "CGOGRIND_SELECT", files+".select"),
 		Stdout: out, Stderr: out, QuitOnTimeout: true,
 	})
 	if err != nil {
@@ -293,16 +293,31 @@ func (r *run) testEnv(p build.Package, token string) []string {
 	env = set(env, "CGOGRIND", "1") // tells a test that it runs slowly
 	env = set(env, "CGOGRIND_TOKEN", token)
 	env = set(env, "CGOGRIND_GC_STRESS", strconv.Itoa(r.cfg.GCStress))
-	for _, kv := range append([]string{"GODEBUG=" + goruntime.Debug(runtime.GOARCH)}, r.built.Env...) {
+	for _, kv := range r.built.Env {
 		key, value, _ := strings.Cut(kv, "=")
-		if key == "GODEBUG" {
-			if old := shell.Getenv(env, key); old != "" {
-				value = old + "," + value
-			}
-		}
 		env = set(env, key, value)
 	}
 	return env
+}
+
+// memcheckEnv adds to a test binary's environment what it needs under memcheck only: the stock runtime takes settings from
+// there. Its hooks give GODEBUG back its value before the tests begin.
+func (r *run) memcheckEnv(env []string) []string {
+	if r.cfg.Runtime != result.Stock {
+		return env
+	}
+	own := shell.Getenv(env, "GODEBUG")
+	settings := goruntime.Debug(runtime.GOARCH, hasRDTSCP())
+	if own != "" {
+		settings = own + "," + settings
+	}
+	return set(set(env, "GODEBUG", settings), "CGOGRIND_GODEBUG", own)
+}
+
+// hasRDTSCP is whether the processor has that instruction, as far as the system says.
+func hasRDTSCP() bool {
+	data, err := os.ReadFile("/proc/cpuinfo")
+	return err == nil && slices.Contains(strings.Fields(string(data)), "rdtscp")
 }
 
 func set(env []string, key, value string) []string {

@@ -325,7 +325,7 @@ func forward(pid int, sig os.Signal) {
 // programEnv is the environment of a program.
 func (r *run) programEnv(isGo bool, token string) []string {
 	if isGo {
-		env := set(r.testEnv(build.Package{}, token), "PWD", r.cfg.Dir)
+		env := set(r.memcheckEnv(r.testEnv(build.Package{}, token)), "PWD", r.cfg.Dir)
 		if r.cfg.Runtime == result.Stock { // which does not take it out again
 			env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "CGOGRIND_") })
 		}

@@ -31,7 +31,7 @@ func (r *run) saveProcess(ctx context.Context, p build.Package, command []string
 		return nil
 	}
 	return r.saved.Add(context.WithoutCancel(ctx), artifact.Process{
-		Package: p.ImportPath, Binary: p.Binary, Command: command, Env: r.testEnv(p, token), Output: output,
+		Package: p.ImportPath, Binary: p.Binary, Command: command, Env: r.memcheckEnv(r.testEnv(p, token)), Output: output,
 		Result: res,
 	})
 }

@@ -8,13 +8,10 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
 )
 
 // command is a program to run and to measure.
@@ -137,7 +134,7 @@ func ratios(a, b []float64) []float64 {
 
 // environment is what a test binary runs with under memcheck when cgogrind starts it, save the marks' token.
 func environment(more map[string]string) []string {
-	env := map[string]string{"CGOGRIND": "1", "CGOGRIND_TOKEN": "0123456789abcdef", "GODEBUG": goruntime.Debug(runtime.GOARCH)}
+	env := map[string]string{"CGOGRIND": "1", "CGOGRIND_TOKEN": "0123456789abcdef"}
 	maps.Copy(env, more)
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(env)) {

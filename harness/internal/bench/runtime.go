@@ -135,7 +135,7 @@ func (b *bench) calls(t *Table, u *builder) error {
 			// Signals upset callgrind's view of the stacks.
 			ran, err := b.run(command{args: []string{b.vg.Path, "--tool=callgrind", "--collect-atstart=no",
 				"--callgrind-out-file=" + filepath.Join(b.dir, "callgrind.out"), bin, depth, strconv.Itoa(n)},
-				env: []string{"GODEBUG=" + goruntime.Debug(stdruntime.GOARCH)}})
+				env: []string{"GODEBUG=" + goruntime.Debug(stdruntime.GOARCH, false)}})
 			if err != nil {
 				return err
 			}

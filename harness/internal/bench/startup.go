@@ -8,10 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
 )
 
@@ -129,7 +131,8 @@ func (b *bench) startPrograms() ([]starting, error) {
 	if _, err := b.run(b.testCommand(suite{dir: dir, pkg: "."}, "-c", "-o="+ours)); err != nil {
 		return nil, err
 	}
-	return append(programs, starting{"Go, stock, an empty test", stock, environment(nil)},
+	return append(programs, starting{"Go, stock, an empty test", stock,
+		environment(map[string]string{"GODEBUG": goruntime.Debug(runtime.GOARCH, false)})},
 		starting{"Go, instrumented, an empty test", ours, environment(nil)}), nil
 }
 

@@ -96,12 +96,14 @@ func (ov *Overlay) make(tc Toolchain, cacheDir string, stock bool) error {
 	return nil
 }
 
-// Debug returns the settings of GODEBUG that a Go program needs under memcheck, with the stock runtime, too: asynchronous
-// preemption injects frames; the AES hash reads too far; and valgrind says of every processor that it has RDTSCP, with which
-// Go reads the clock for contended locks and profiles, but raises SIGILL where it has not, as on some virtual machines.
-func Debug(goarch string) string {
+// Debug returns the settings of GODEBUG that a Go program with the stock runtime needs under memcheck; the instrumented
+// runtime makes them by itself. Asynchronous preemption injects frames, and the AES hash reads too far. rdtscp is whether
+// the processor has RDTSCP: valgrind says so of every processor, and raises SIGILL where Go reads the clock with it, for
+// contended locks and profiles, and it is not there, as on some virtual machines. Libraries print about that setting, which
+// they do not know.
+func Debug(goarch string, rdtscp bool) string {
 	settings := "asyncpreemptoff=1,cpu.aes=off"
-	if goarch == "amd64" { // elsewhere Go complains of an unknown feature
+	if goarch == "amd64" && !rdtscp {
 		settings += ",cpu.rdtscp=off"
 	}
 	return settings

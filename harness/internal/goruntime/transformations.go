@@ -240,6 +240,16 @@ var transformations = []transformation{
 		},
 	},
 	{
+		Name: "settings",
+		Why: "Asynchronous preemption injects frames; the AES hash reads too far; valgrind says of every processor that it has " +
+			"RDTSCP. Made in GODEBUG these settings are seen by libraries, which print about them, and by the programs that a test starts.",
+		apply: func(t *tree) error {
+			return t.editGo("runtime/proc.go", func(g *goFile) {
+				g.fn("cpuinit").stmt("cpu.Initialize(env)").after("if valgrindenabled { cgogrindSettings() }")
+			})
+		},
+	},
+	{
 		Name: "exact byte functions",
 		Why: "Assembly in internal/bytealg reads past what it was given, by design: the bits of the missing bytes are " +
 			"undefined, and the taint spreads to whatever uses the result.",
