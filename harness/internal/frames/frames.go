@@ -38,12 +38,12 @@ type Code struct {
 
 // Reader turns memcheck's frames into those of a result, and knows whose code each is. It is not safe for concurrent use.
 type Reader struct {
-	code  Code
+	Code  Code
 	files map[string][]string // source lines by path; nil for a file that cannot be read
 }
 
 // New returns a Reader for the code under test.
-func New(code Code) *Reader { return &Reader{code: code, files: make(map[string][]string)} }
+func New(code Code) *Reader { return &Reader{Code: code, files: make(map[string][]string)} }
 
 // Frame is a frame as it stands in a result.
 func (r *Reader) Frame(f valgrind.Frame) result.Frame {
@@ -77,7 +77,7 @@ func (r *Reader) Lang(f valgrind.Frame) result.Lang {
 	case ".c", ".h":
 		return result.C
 	case "":
-		if f.Object == r.code.Binary && GoPackage(f.Function) != "" {
+		if f.Object == r.Code.Binary && GoPackage(f.Function) != "" {
 			return result.Go
 		}
 	}
@@ -92,19 +92,19 @@ func (r *Reader) Tier(f valgrind.Frame) Tier {
 	if r.Lang(f) == result.Go {
 		return r.goTier(GoPackage(f.Function), f.Dir)
 	}
-	if r.code.Program {
+	if r.Code.Program {
 		return r.programTier(f)
 	}
-	if f.Dir == "" || strings.Contains(f.Object, "/vgpreload_") || within(f.Dir, r.code.GOROOT) ||
+	if f.Dir == "" || strings.Contains(f.Object, "/vgpreload_") || within(f.Dir, r.Code.GOROOT) ||
 		strings.HasSuffix(f.Dir, "runtime/cgo") {
 		return None
 	}
 	switch {
-	case f.Dir == r.code.Dir:
+	case f.Dir == r.Code.Dir:
 		return Module
-	case within(f.Dir, r.code.ModuleDir) && !within(f.Dir, path.Join(r.code.ModuleDir, "vendor")):
+	case within(f.Dir, r.Code.ModuleDir) && !within(f.Dir, path.Join(r.Code.ModuleDir, "vendor")):
 		return Module
-	case f.Object != "" && f.Object == r.code.Binary && filepath.IsAbs(f.Dir):
+	case f.Object != "" && f.Object == r.Code.Binary && filepath.IsAbs(f.Dir):
 		return Other // a C file of another module is compiled into the binary; libraries have objects of their own
 	}
 	return None
@@ -112,9 +112,9 @@ func (r *Reader) Tier(f valgrind.Frame) Tier {
 
 func (r *Reader) goTier(pkg, dir string) Tier {
 	switch {
-	case isPackageIn(pkg, r.code.ModulePath), isPackageIn(pkg, r.code.ImportPath), pkg == "main":
+	case isPackageIn(pkg, r.Code.ModulePath), isPackageIn(pkg, r.Code.ImportPath), pkg == "main":
 		return Module
-	case dir != "" && within(dir, r.code.GOROOT):
+	case dir != "" && within(dir, r.Code.GOROOT):
 		return None
 	case isFramework(pkg):
 		return None
@@ -182,7 +182,7 @@ func isLost(f valgrind.Frame) bool { return f.Function == "" && f.Object == "" }
 func (r *Reader) Shown(stack []valgrind.Frame) []result.Frame {
 	var all, clean []result.Frame
 	// Where the visible part of a goroutine's stack ends, memcheck may go on with what looks like a return address.
-	for n := len(stack); n > 1 && stack[n-1].Function == "" && stack[n-1].Object == r.code.Binary && !r.code.AllFrames; n-- {
+	for n := len(stack); n > 1 && stack[n-1].Function == "" && stack[n-1].Object == r.Code.Binary && !r.Code.AllFrames; n-- {
 		stack = stack[:n-1]
 	}
 	for i, f := range stack {
@@ -196,10 +196,20 @@ func (r *Reader) Shown(stack []valgrind.Frame) []result.Frame {
 			clean = append(clean, out)
 		}
 	}
-	if r.code.AllFrames || len(clean) == 0 {
+	if r.Code.AllFrames || len(clean) == 0 {
 		return all
 	}
 	return clean
+}
+
+// Trim leaves out what called the code under test: the library of a test framework or of a language.
+func (r *Reader) Trim(stack []valgrind.Frame) []valgrind.Frame {
+	for i := len(stack) - 1; i >= 0; i-- {
+		if r.Tier(stack[i]) != None {
+			return stack[:i+1]
+		}
+	}
+	return stack
 }
 
 // source returns the text of a line, trimmed, or "" if it cannot be read.
@@ -236,7 +246,7 @@ func (r *Reader) programTier(f valgrind.Frame) Tier {
 		return None
 	case dependencySource.MatchString(f.Dir):
 		return Other
-	case f.Object == r.code.Binary, !systemObject.MatchString(f.Object):
+	case f.Object == r.Code.Binary, !systemObject.MatchString(f.Object):
 		return Module
 	}
 	return None

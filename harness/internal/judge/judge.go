@@ -3,7 +3,7 @@
 // Input is, for each process that ran a package's tests: the events of memcheck's report in order, the output of the
 // test binary, and how the process ended. Output is result messages: plans and progress while a process runs, the
 // verdicts of its tests when it ends, the package's findings when all its processes have ended. It starts no processes,
-// and reads no files but the test binary's debugging information and the sources that stacks point to.
+// and reads no files but the test binary's debugging information, the sources that stacks point to, and the go.mod beside those.
 package judge
 
 import (

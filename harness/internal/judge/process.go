@@ -382,13 +382,11 @@ func (p *Process) addRecord(r *record) {
 func (p *Process) newRecord(e *valgrind.Error) *record {
 	fr := p.judge.frames
 	a := tell(e)
+	d := diagnose(fr, e, a, p.program != nil)
 	r := &record{
-		kind: e.Kind, count: 1, message: a.message, hint: hint(e.Kind, a),
+		kind: e.Kind, count: 1, message: d.Message, hint: d.Hint, places: d.Places, fingerprint: d.Fingerprint, stacks: d.Stacks,
 		bytes: e.What.LeakedBytes, blocks: e.What.LeakedBlocks,
-		places:      fr.Places(e.Kind, a.sections),
-		fingerprint: result.Fingerprint(string(e.Kind), fr.Significant(e.Kind, a.sections)),
-		functions:   fr.Blamable(e.Kind, a.sections),
-		clues:       p.cluesOf(e, a),
+		functions: fr.Blamable(e.Kind, a.sections), clues: p.cluesOf(e, a),
 	}
 	if len(e.Sections) > 0 {
 		r.depth = fr.Depth(e.Kind, a.sections)
@@ -399,19 +397,6 @@ func (p *Process) newRecord(e *valgrind.Error) *record {
 	} else {
 		r.tests, r.attribution = p.program.attribute(e, a.sections)
 		r.testDepth = p.program.testDepth(e.Sections)
-		if p.judge.cfg.Program && aboutGo.MatchString(r.hint) {
-			r.hint = ""
-		}
-	}
-	shown := a.sections
-	if p.judge.cfg.AllFrames {
-		shown = a.raw
-	}
-	for _, s := range shown {
-		if p.program != nil && !p.judge.cfg.AllFrames {
-			s.Stack = p.program.trim(s.Stack)
-		}
-		r.stacks = append(r.stacks, result.Stack{Label: s.Text.Text, Frames: fr.Shown(s.Stack)})
 	}
 	return r
 }

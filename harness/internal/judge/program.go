@@ -312,17 +312,6 @@ func (p *Program) testDepth(sections []valgrind.Section) int {
 	return 0
 }
 
-// trim leaves out what called the code under test: the library of a test framework or of a language.
-func (p *Program) trim(stack []valgrind.Frame) []valgrind.Frame {
-	fr := p.process.judge.frames
-	for i := len(stack) - 1; i >= 0; i-- {
-		if fr.Tier(stack[i]) != frames.None {
-			return stack[:i+1]
-		}
-	}
-	return stack
-}
-
 // chain tells a record in a line: what, where, and how the program came there.
 func (p *Program) chain(r *record, what string) string {
 	const most = 4

@@ -7,24 +7,24 @@ import (
 	"io"
 	"iter"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/cgogrind/cgogrind/harness/internal/input"
+	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/internal/report"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
 )
 
 // readXML makes messages of a report of memcheck. The program is the package, its report the one test, which fails if
-// memcheck counted errors and is inconclusive if the report is not whole. Sources are looked up where the report says they
-// are.
+// memcheck counted errors and is inconclusive if the report is not whole. What an error is, is said as in a run:
+// see judge.Report.
 func readXML(name string, r io.Reader) iter.Seq2[result.Message, error] {
 	return func(yield func(result.Message, error) bool) {
-		x := &xmlReport{name: path.Base(name), recordOf: make(map[string]int), leaks: make(map[string]valgrind.Text),
-			files: make(map[string][]string)}
+		x := &xmlReport{
+			name: path.Base(name), recordOf: make(map[string]int), leaks: make(map[string]valgrind.Text), report: judge.NewReport(""),
+		}
 		for e, err := range valgrind.Read(r) {
 			x.whole.Add(e, err)
 			if err == nil {
@@ -59,6 +59,7 @@ func readXML(name string, r io.Reader) iter.Seq2[result.Message, error] {
 type xmlReport struct {
 	name     string
 	header   valgrind.Header
+	report   *judge.Report
 	config   *result.Config
 	whole    valgrind.Completeness
 	signal   *valgrind.FatalSignal
@@ -69,7 +70,6 @@ type xmlReport struct {
 	unique   []uint64                 // memcheck's number of each error that was counted as a finding, and which finding it is
 	finding  []int
 	counts   map[uint64]uint64
-	files    map[string][]string
 }
 
 var valgrindVersion = regexp.MustCompile(`Valgrind-([0-9][^ ]*)`)
@@ -96,7 +96,9 @@ func (x *xmlReport) program() string {
 func (x *xmlReport) add(e valgrind.Event) {
 	switch e := e.(type) {
 	case valgrind.Header:
-		x.header = e
+		x.header, x.report = e, judge.NewReport(x.program())
+	case valgrind.ClientMessage:
+		x.report.Message(e)
 	case valgrind.Status:
 		x.elapsed = cmp.Or(seconds(e.Time), x.elapsed)
 	case *valgrind.Error:
@@ -125,19 +127,15 @@ func (x *xmlReport) error(e *valgrind.Error) {
 	if !x.countsLeak(e.Kind) {
 		return
 	}
+	d, ok := x.report.Diagnose(e)
+	if !ok {
+		return
+	}
 	f := &result.Finding{
-		Kind: string(e.Kind), Package: x.program(), Test: x.name, Tests: []string{x.name}, Disposition: result.New,
-		Message: valgrind.Plain(e.What.Text), Count: 1, Bytes: e.What.LeakedBytes, Blocks: e.What.LeakedBlocks,
+		Fingerprint: d.Fingerprint, Kind: string(e.Kind), Package: x.program(), Test: x.name, Tests: []string{x.name},
+		Disposition: result.New, Message: d.Message, Blame: d.Blame, Caller: d.Caller, Other: d.Other, Stacks: d.Stacks, Hint: d.Hint,
+		Count: 1, Bytes: e.What.LeakedBytes, Blocks: e.What.LeakedBlocks,
 	}
-	for _, s := range e.Sections {
-		stack := result.Stack{Label: s.Text.Text}
-		for _, frame := range s.Stack {
-			stack.Frames = append(stack.Frames, x.frame(frame))
-		}
-		f.Stacks = append(f.Stacks, stack)
-	}
-	f.Blame = x.blame(f.Stacks)
-	f.Fingerprint = result.Fingerprint(f.Kind, significant(f))
 	i, ok := x.recordOf[f.Fingerprint]
 	if f.Blocks > 0 && x.repeatsLeak(e, i) {
 		return
@@ -183,89 +181,6 @@ func (x *xmlReport) countsLeak(kind valgrind.Kind) bool {
 		}
 	}
 	return kinds == "all" || slices.Contains(strings.Split(kinds, ","), word)
-}
-
-const pageSize = 4096
-
-func (x *xmlReport) frame(f valgrind.Frame) result.Frame {
-	out := result.Frame{
-		Function: f.Function, Name: result.ShortName(f.Function), File: f.File, Line: f.Line, Object: f.Object,
-	}
-	if f.Dir != "" && f.File != "" && !filepath.IsAbs(f.File) {
-		out.File = filepath.Join(f.Dir, f.File)
-	}
-	if f.Function == "" {
-		out.Offset = f.IP & (pageSize - 1)
-	}
-	switch strings.ToLower(path.Ext(f.File)) {
-	case ".go", ".s":
-		out.Lang = result.C // of a preamble
-		if strings.Contains(f.Function, ".") {
-			out.Lang = result.Go
-		}
-	case ".c", ".h":
-		out.Lang = result.C
-	}
-	if x.own(&out) > 0 {
-		out.Source = x.source(out.File, out.Line)
-	}
-	return out
-}
-
-// own says how near a frame is to the program's own code: 2 for code in the program's file, 1 for code in another with
-// sources outside the system, 0 for what is never blamed.
-func (x *xmlReport) own(f *result.Frame) int {
-	switch {
-	case f.Function == "" || !filepath.IsAbs(f.File) || f.Line == 0 || strings.Contains(f.Object, "/vgpreload_"),
-		strings.HasPrefix(f.Function, "runtime.") || strings.HasPrefix(f.Function, "testing."),
-		strings.HasPrefix(f.Function, "_cgo_") || strings.Contains(f.Function, "._Cfunc_"):
-		return 0
-	case path.Base(f.Object) == x.program():
-		return 2
-	}
-	return 1
-}
-
-// blame is the first frame, in all stacks, of the program's own code.
-func (x *xmlReport) blame(stacks []result.Stack) *result.Frame {
-	for want := 2; want > 0; want-- {
-		for _, s := range stacks {
-			for i := range s.Frames {
-				if f := s.Frames[i]; x.own(&f) == want {
-					return &f
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// significant returns what a finding's fingerprint is made of: the failing stack, from the innermost frame to the one that
-// is blamed if it is there.
-func significant(f *result.Finding) []result.Stack {
-	if len(f.Stacks) == 0 {
-		return nil
-	}
-	frames := f.Stacks[0].Frames
-	if i := slices.IndexFunc(frames, func(fr result.Frame) bool { return report.IsBlamed(&fr, f.Blame) }); i >= 0 {
-		frames = frames[:i+1]
-	}
-	return []result.Stack{{Frames: frames}}
-}
-
-// source returns the text of a line, trimmed, or "" if it cannot be read.
-func (x *xmlReport) source(file string, line int) string {
-	lines, ok := x.files[file]
-	if !ok {
-		if b, err := input.ReadRegular(file, input.SourceLimit); err == nil {
-			lines = strings.Split(string(b), "\n")
-		}
-		x.files[file] = lines
-	}
-	if line < 1 || line > len(lines) {
-		return ""
-	}
-	return strings.TrimSpace(lines[line-1])
 }
 
 // end makes the verdict, when the report has been read.
