@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -34,6 +35,18 @@ func (p Printer) Finding(w io.Writer, f *result.Finding) {
 			line("           %s", p.Bold(Line(b.Source)))
 		}
 	}
+	for _, also := range []struct {
+		label string
+		frame *result.Frame
+	}{{"caller", f.Caller}, {OtherLabel(f), f.Other}} {
+		if also.frame == nil {
+			continue
+		}
+		line("    %-6s %s", also.label, p.Place(also.frame))
+		if also.frame.Source != "" {
+			line("           %s", Line(also.frame.Source))
+		}
+	}
 	if f.Hint != "" {
 		for i, l := range wrap(Clean(f.Hint), hintWidth) {
 			label := "hint "
@@ -58,9 +71,89 @@ func (p Printer) Others(w io.Writer, others []*result.Finding) {
 		return
 	}
 	fmt.Fprintf(w, "    %s\n", p.Bold(More(len(others))))
-	for _, f := range others {
-		p.Short(w, f)
+	for _, alike := range Alike(others) {
+		if len(alike) == 1 {
+			p.Short(w, alike[0])
+		} else {
+			p.several(w, alike)
+		}
 	}
+}
+
+// Alike puts findings of one kind in one line together. It keeps their order and that of the groups.
+func Alike(findings []*result.Finding) [][]*result.Finding {
+	type place struct {
+		kind  string
+		blame result.Frame
+	}
+	var groups [][]*result.Finding
+	groupOf := make(map[place]int)
+	for _, f := range findings {
+		at := place{kind: f.Kind}
+		if f.Blame != nil {
+			at.blame = result.Frame{Function: f.Blame.Function, File: f.Blame.File, Line: f.Blame.Line}
+		}
+		i, ok := groupOf[at]
+		if !ok || f.Blame == nil { // nothing says that these are alike
+			groupOf[at] = len(groups)
+			groups = append(groups, []*result.Finding{f})
+			continue
+		}
+		groups[i] = append(groups[i], f)
+	}
+	return groups
+}
+
+// OtherLabel says what happened in the second place of a finding, as the stack tells that it is in.
+func OtherLabel(f *result.Finding) string {
+	for _, s := range f.Stacks {
+		for i := range s.Frames {
+			if !IsBlamed(&s.Frames[i], f.Other) {
+				continue
+			}
+			switch {
+			case s.Label == "":
+			case strings.Contains(s.Label, "lent"):
+				return "lent"
+			case strings.Contains(s.Label, "alloc") || strings.Contains(s.Label, "made") || strings.Contains(s.Label, "grown") ||
+				strings.Contains(s.Label, "created"):
+				return "made"
+			case strings.Contains(s.Label, "free"):
+				return "freed"
+			}
+		}
+	}
+	return "other"
+}
+
+// maxPrints is how many fingerprints of findings that are alike are told in a report.
+const maxPrints = 8
+
+// several prints findings that are alike: how many there are, and their fingerprints.
+func (p Printer) several(w io.Writer, alike []*result.Finding) {
+	first := *alike[0]
+	var prints []string
+	first.Tests = nil
+	for i, f := range alike {
+		if i < maxPrints {
+			prints = append(prints, Line(f.Fingerprint))
+		}
+		for _, t := range f.Tests {
+			if !slices.Contains(first.Tests, t) {
+				first.Tests = append(first.Tests, t)
+			}
+		}
+		if f.Attribution == result.OneOf {
+			first.Attribution = result.OneOf
+		}
+	}
+	if n := len(alike) - len(prints); n > 0 {
+		prints = append(prints, fmt.Sprintf("and %d more", n))
+	}
+	if slices.ContainsFunc(alike, func(f *result.Finding) bool { return f.Message != first.Message }) {
+		first.Message = ""
+	}
+	fmt.Fprintf(w, "      %d times %s  %s\n        test   %s\n", len(alike), p.Headline(&first), p.Dim(strings.Join(prints, " ")), p.Tests(&first))
 }
 
 // More says of a number of findings that they have the cause of another.

@@ -21,8 +21,10 @@ type Store struct {
 }
 
 type keptFinding struct {
-	finding result.Finding // without its stacks and its blame
+	finding result.Finding // without its frames
 	blame   uint32         // a frame's number and 1; 0 if there is none
+	caller  uint32         // the same
+	other   uint32         // the same
 	stacks  []keptStack
 }
 
@@ -49,9 +51,7 @@ func (s *Store) Add(f *result.Finding) int {
 		s.last = f
 	}
 	k := keptFinding{finding: *f}
-	if f.Blame != nil {
-		k.blame = s.Frame(f.Blame) + 1
-	}
+	k.blame, k.caller, k.other = s.optional(f.Blame), s.optional(f.Caller), s.optional(f.Other)
 	if len(f.Stacks) > 0 {
 		k.stacks = make([]keptStack, len(f.Stacks))
 	}
@@ -61,7 +61,7 @@ func (s *Store) Add(f *result.Finding) int {
 			k.stacks[i].frames[j] = s.Frame(&stack.Frames[j])
 		}
 	}
-	k.finding.Blame, k.finding.Stacks = nil, nil
+	k.finding.Blame, k.finding.Caller, k.finding.Other, k.finding.Stacks = nil, nil, nil, nil
 	k.finding.Kind, k.finding.Package = s.intern(f.Kind), s.intern(f.Package)
 	k.finding.Message, k.finding.Hint = s.intern(f.Message), s.intern(f.Hint)
 	k.finding.Tests = make([]string, len(f.Tests))
@@ -71,6 +71,14 @@ func (s *Store) Add(f *result.Finding) int {
 	k.finding.Test, k.finding.Cause = s.intern(f.Test), s.intern(f.Cause)
 	s.kept = append(s.kept, k)
 	return len(s.kept) - 1
+}
+
+// optional is a frame's number and 1, 0 for none.
+func (s *Store) optional(f *result.Frame) uint32 {
+	if f == nil {
+		return 0
+	}
+	return s.Frame(f) + 1
 }
 
 // Frame returns the number of a frame, from 0: equal frames have the same.
@@ -109,9 +117,14 @@ func (s *Store) Len() int { return len(s.kept) }
 func (s *Store) Finding(i int) *result.Finding {
 	k := &s.kept[i]
 	f := k.finding
-	if k.blame > 0 {
-		blame := s.frames[k.blame-1]
-		f.Blame = &blame
+	for _, o := range []struct {
+		to *(*result.Frame)
+		n  uint32
+	}{{&f.Blame, k.blame}, {&f.Caller, k.caller}, {&f.Other, k.other}} {
+		if o.n > 0 {
+			frame := s.frames[o.n-1]
+			*o.to = &frame
+		}
 	}
 	f.Stacks = make([]result.Stack, len(k.stacks))
 	for i, stack := range k.stacks {
@@ -124,20 +137,25 @@ func (s *Store) Finding(i int) *result.Finding {
 	return &f
 }
 
-// Brief returns finding number i without its stacks and its blame. Changes to it are kept.
+// Brief returns finding number i without its frames. Changes to it are kept.
 func (s *Store) Brief(i int) *result.Finding { return &s.kept[i].finding }
 
 // Frames returns all frames, by their numbers. They are not to be changed.
 func (s *Store) Frames() []result.Frame { return s.frames }
 
-// Stacks returns the numbers of the frame that finding number i is blamed on, -1 if there is none, and of those in its
-// stacks.
-func (s *Store) Stacks(i int) (blame int, labels []string, frames [][]uint32) {
+// Places returns the numbers of the frames that finding number i points to, each -1 if there is none.
+func (s *Store) Places(i int) (blame, caller, other int) {
+	k := &s.kept[i]
+	return int(k.blame) - 1, int(k.caller) - 1, int(k.other) - 1
+}
+
+// Stacks returns the labels of the stacks of finding number i, and the numbers of their frames.
+func (s *Store) Stacks(i int) (labels []string, frames [][]uint32) {
 	k := &s.kept[i]
 	for _, stack := range k.stacks {
 		labels, frames = append(labels, stack.label), append(frames, stack.frames)
 	}
-	return int(k.blame) - 1, labels, frames
+	return labels, frames
 }
 
 // All returns the findings in the order in which they were added.

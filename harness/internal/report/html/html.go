@@ -207,6 +207,9 @@ type (
 		Disposition string      `json:"d"`
 		Message     int         `json:"m"`
 		Blame       int         `json:"b"`
+		Caller      int         `json:"u"`
+		Other       int         `json:"v"`
+		OtherLabel  string      `json:"w,omitempty"`
 		Stacks      []dataStack `json:"s"`
 		Count       uint64      `json:"c"`
 		Bytes       uint64      `json:"y,omitempty"`
@@ -268,12 +271,16 @@ func (h *Handler) writeData(w *bufio.Writer) error {
 
 func (h *Handler) finding(i int) dataFinding {
 	f := h.findings.Brief(i)
-	blame, labels, frames := h.findings.Stacks(i)
+	blame, caller, other := h.findings.Places(i)
+	labels, frames := h.findings.Stacks(i)
 	d := dataFinding{
 		Fingerprint: report.Line(f.Fingerprint), Kind: h.line(f.Kind), Package: h.line(f.Package), Tests: []int{},
-		OneOf: f.Attribution == result.OneOf, Disposition: disposition(f), Message: h.text(report.Message(f)), Blame: blame,
+		OneOf: f.Attribution == result.OneOf, Disposition: disposition(f), Message: h.text(report.Message(f)), Blame: blame, Caller: caller, Other: other,
 		Stacks: []dataStack{}, Count: f.Count, Bytes: f.Bytes, Blocks: f.Blocks, Hint: h.text(report.Clean(f.Hint)),
 		Repro: h.line(f.Repro), Cause: report.Line(f.Cause),
+	}
+	if other >= 0 {
+		d.OtherLabel = report.OtherLabel(h.findings.Finding(i))
 	}
 	for _, t := range f.Tests {
 		d.Tests = append(d.Tests, h.line(t))

@@ -194,6 +194,9 @@ function findingRow(f) {
 function fillFinding(body, f) {
   if (texts[f.h]) body.append(el('p', { class: 'hint' }, texts[f.h]));
   if (f.b >= 0) body.append(excerpt(frames[f.b]));
+  for (const [label, n] of [['caller', f.u], [f.w, f.v]]) {
+    if (n >= 0) body.append(el('h3', {}, label), ...frameRow(n, false));
+  }
   f.s.forEach((s, i) => {
     const label = texts[s.l] || (i === 0 ? texts[f.m] : '');
     if (label) body.append(el('h3', {}, label));

@@ -110,9 +110,10 @@ func (h *Handler) write(s *result.Summary) {
 		h.line("| | where | tests |\n|---|---|---|")
 		listed := 0 // groups that have a row
 		for n, g := range h.findings {
-			for i, f := range g.findings {
+			for i, alike := range rows(g.findings) {
+				f := alike[0]
 				if h.page.Len() > maxTable {
-					h.more++
+					h.more += len(alike)
 					continue
 				}
 				listed = n + 1
@@ -123,7 +124,11 @@ func (h *Handler) write(s *result.Summary) {
 				if i > 0 {
 					same = "↳ "
 				}
-				h.line("| %s%s: %s | %s | %s |", same, text(f.Kind), text(report.Message(f)), where, text(tests(f)))
+				what := text(f.Kind) + ": " + text(report.Message(f))
+				if len(alike) > 1 {
+					what = fmt.Sprintf("%d × %s", len(alike), text(f.Kind))
+				}
+				h.line("| %s%s | %s | %s |", same, what, where, text(tests(f)))
 			}
 		}
 		h.line("")
@@ -152,6 +157,11 @@ func (h *Handler) write(s *result.Summary) {
 		"flags of " + report.Near(h.config.Configuration, h.config.Dir), took.String()}
 	versions = slices.DeleteFunc(versions, func(s string) bool { return s == "" || strings.HasSuffix(s, " ") })
 	h.line("<sub>%s</sub>", text(strings.Join(versions, ", ")))
+}
+
+// rows are the findings of a group by the rows that they have: the first its own, then those that are alike in one.
+func rows(group []*result.Finding) [][]*result.Finding {
+	return slices.Concat([][]*result.Finding{group[:1]}, report.Alike(group[1:]))
 }
 
 func headline(s *result.Summary) string {

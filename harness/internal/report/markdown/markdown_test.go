@@ -104,7 +104,7 @@ func TestLongNames(t *testing.T) {
 	long := strings.Repeat("std::", 20_000)
 	for i := range 60 {
 		f := &result.Finding{Fingerprint: fmt.Sprint(i), Kind: "InvalidRead", Disposition: result.New, Message: long, Hint: long, Tests: []string{long},
-			Blame: &result.Frame{Function: long, File: "/" + long, Line: 1}}
+			Blame: &result.Frame{Function: long, File: "/" + long, Line: i + 1}}
 		if i%2 == 1 {
 			f.Cause = "0"
 		}

@@ -271,7 +271,7 @@ func (h *Handler) result(f *result.Finding) sarifResult {
 		RuleID: kind, RuleIndex: i, Level: h.rules[i].DefaultConfiguration.Level, Message: message{Text: h.text(f, tests)},
 		Locations: []location{h.primary(f)},
 		PartialFingerprints: map[string]string{
-			"cgogrind/v1": fingerprint,
+			fmt.Sprintf("cgogrind/v%d", result.FingerprintVersion): fingerprint,
 			// what GitHub compares; it would otherwise hash the line's surroundings
 			"primaryLocationLineHash": fingerprint + ":1",
 		},
@@ -282,6 +282,7 @@ func (h *Handler) result(f *result.Finding) sarifResult {
 		},
 	}
 	h.relate(&r, f)
+	h.relatePlaces(&r, f)
 	switch f.Disposition {
 	case result.Known:
 		r.Suppressions = []suppression{{"external", "accepted", "known: the baseline has it"}}
@@ -322,6 +323,24 @@ func (h *Handler) relate(r *sarifResult, f *result.Finding) {
 	first.Message = &message{Text: "Finding " + cause + " came first."}
 	r.RelatedLocations = []location{first}
 	r.Message.Text += fmt.Sprintf(" It has the cause of [finding %s](1), which came first.", cause)
+}
+
+// relatePlaces says where C was called, and where the memory was freed or made.
+func (h *Handler) relatePlaces(r *sarifResult, f *result.Finding) {
+	for _, p := range []struct {
+		frame *result.Frame
+		text  string
+	}{{f.Caller, "caller"}, {f.Other, report.OtherLabel(f)}} {
+		if p.frame == nil {
+			continue
+		}
+		l := h.location(p.frame)
+		if l.PhysicalLocation == nil {
+			continue
+		}
+		l.ID, l.Message = len(r.RelatedLocations)+1, &message{Text: p.text}
+		r.RelatedLocations = append(r.RelatedLocations, l)
+	}
 }
 
 // text is what people see first: what it is and where, what to do, and which tests hit it.

@@ -133,7 +133,7 @@ func TestDispositions(t *testing.T) {
 	suppressed := 0
 	for _, res := range r.Runs[0].Results {
 		suppressed += len(res.Suppressions)
-		if len(res.Suppressions) > 0 && res.PartialFingerprints["cgogrind/v1"] != "c3bdb189a8993845" {
+		if len(res.Suppressions) > 0 && res.PartialFingerprints["cgogrind/v2"] != "c3bdb189a8993845" {
 			t.Errorf("suppressed: %v", res.PartialFingerprints)
 		}
 	}
@@ -190,7 +190,7 @@ func TestCauses(t *testing.T) {
 		if text := *at.Message.Text; !strings.Contains(*res.Message.Text, "[finding "+strings.Fields(text)[1]+"](1)") || at.ID != 1 {
 			t.Errorf("%s: %s", *res.Message.Text, text)
 		}
-		if res.PartialFingerprints["cgogrind/v1"] == "2a4d6dcc3efa53e8" && *at.PhysicalLocation.Region.StartLine != 29 {
+		if res.PartialFingerprints["cgogrind/v2"] == "2a4d6dcc3efa53e8" && *at.PhysicalLocation.Region.StartLine != 29 {
 			t.Errorf("it came first at %+v", at.PhysicalLocation.Region)
 		}
 	}
