@@ -293,6 +293,63 @@ var transformations = []transformation{
 		},
 	},
 	{
+		Name: "asked for",
+		Why: "What the runtime calls later is nobody's, or that of the test that needed the runtime's goroutine first: what a " +
+			"timer starts, finalizers, cleanups, what waits for a context to end.",
+		apply: func(t *tree) error {
+			for _, edit := range []struct {
+				file string
+				make func(*goFile)
+			}{
+				{"runtime/proc.go", func(g *goFile) {
+					// It serves nobody, or all in turn.
+					g.fn("newproc1").stmt("sched.ngsys.Add(1)").before("newg.cgogrindID = 0")
+				}},
+				{"runtime/time.go", func(g *goFile) {
+					// Into the padding there: the size of timer stays what it was.
+					g.field("timer", "rand", "cgogrindID uint32")
+					g.fn("(*timer).modify").stmt("t.period = period").
+						after("if id := cgogrindAsker(); id != 0 { t.cgogrindID = id }")
+					run := g.fn("(*timer).unlockAndRun")
+					run.stmt("seq := t.seq").after("cgogrindFor := t.cgogrindID")
+					run.stmt("f(arg, seq, delay)").
+						replace("cgogrindWas := cgogrindTake(cgogrindFor); f(arg, seq, delay); cgogrindTake(cgogrindWas)")
+				}},
+				{"runtime/mheap.go", func(g *goFile) {
+					// Into the padding there. The finalizer's queue has the identity beside the number of bytes of its results.
+					g.field("special", "kind", "cgogrindID uint32")
+					g.fn("addfinalizer").stmt("s.special.kind = _KindSpecialFinalizer").
+						after("s.special.cgogrindID = cgogrindInherit(getg().m.curg)")
+					g.fn("freeSpecial").stmt("queuefinalizer(p, sf.fn, sf.nret, sf.fint, sf.ot)").
+						replace("queuefinalizer(p, sf.fn, sf.nret|uintptr(sf.special.cgogrindID)<<32, sf.fint, sf.ot)")
+				}},
+				{"runtime/mfinal.go", func(g *goFile) {
+					g.fn("iterate_finq").stmt("callback(f.fn, f.arg, f.nret, f.fint, f.ot)").
+						replace("callback(f.fn, f.arg, f.nret&(1<<32-1), f.fint, f.ot)")
+					run := g.fn("runFinalizers")
+					run.stmt("f := &fb.fin[i-1]").after("cgogrindTake(uint32(f.nret >> 32)); f.nret &= 1<<32 - 1")
+					run.stmt("f.fn = nil").before("cgogrindTake(0)")
+				}},
+				{"runtime/mcleanup.go", func(g *goFile) {
+					g.fn("AddCleanup").stmt("if gcCleanups.needG() {").before("cleanup = cgogrindCleanup(cleanup)")
+				}},
+				{"context/context.go", func(g *goFile) {
+					g.fn("AfterFunc").start("f = cgogrindAsked(f)")
+				}},
+			} {
+				if err := t.editGo(edit.file, edit.make); err != nil {
+					return err
+				}
+			}
+			for _, f := range []string{"cgogrind.go", "cgogrind.s"} {
+				if err := t.add("context/"+f, file("context/"+f)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	},
+	{
 		Name: "mirrored stack",
 		Why: "asmcgocall switches stacks, and memcheck's unwinder does not follow: nobody learns which Go code called " +
 			"the C function.",

@@ -258,6 +258,10 @@ func (p *Process) message(text string) {
 			p.unbegun--
 		}
 		p.begin(&test{id: m.id, kind: m.kind, name: m.name})
+		if most := p.layout.callCount * p.layout.sledCount; most > 0 && m.id == most {
+			p.judge.progress(fmt.Sprintf("more than %d tests in one process: whose an error is that happens in a later one, only "+
+				"its stack tells", most-1))
+		}
 	case markPause:
 		p.folds.mark(m.errors, p)
 		p.setState(p.byID[m.id], paused)
