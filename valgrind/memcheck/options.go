@@ -10,8 +10,7 @@ import (
 
 // Options are memcheck's options. Only XMLFile must be set; the zero value of every other field is the sensible one.
 //
-// --max-stackframe is never among them: with a larger value memcheck takes a switch to another goroutine's stack for
-// one huge frame and repaints the memory between the two, up to a terabyte.
+// --max-stackframe is no choice: see MaxStackFrame.
 type Options struct {
 	// XMLFile is the pattern for the names of the reports: absolute, with %p in its last element, which stands for the
 	// process's id, and %% for a percent sign (see Literal). Without %p a process that forks writes two documents into one file.
@@ -57,6 +56,14 @@ type Options struct {
 
 // Literal returns a path as it stands in a pattern such as XMLFile.
 func Literal(path string) string { return strings.ReplaceAll(path, "%", "%%") }
+
+// MaxStackFrame is the largest change of the stack pointer, in bytes, that memcheck takes for a function's frame. It takes a
+// larger one for a switch to another stack, and leaves the frame off limits: false errors in every function that has an
+// array of that size. Its own value, 2,000,000, is less than what fits into the usual stack of 8 MiB. With a much larger one
+// it takes switches between stacks for frames, and repaints the memory between the two: Go's heap is 16 GiB up, the
+// main stack nearly a terabyte. This one is less than the distance between the first bytes of two threads' stacks. What
+// valgrind knows of a stack's bounds makes no difference: it looks at the change within a stack, too.
+const MaxStackFrame = 8_000_000
 
 // DefaultNumCallers is enough for the C++ stacks of librados (about 30 frames) below the Go stack of a Ginkgo spec
 // (about 20). Valgrind's own default of 12 ends before it reaches the test. A longer limit costs memory only for stacks
@@ -116,6 +123,7 @@ var always = []string{
 	"--fair-sched=yes",
 	// Otherwise reporting stops after 1,000 different errors.
 	"--error-limit=no",
+	"--max-stackframe=" + strconv.Itoa(MaxStackFrame),
 	// A child between fork and exec writes nothing: each exec.Command would leave an unfinished report otherwise.
 	"--child-silent-after-fork=yes",
 	// The code of libraries that were closed with dlclose keeps its names in the stacks of leaks; costs nothing while
@@ -239,7 +247,7 @@ var refused = map[string]string{
 	"--error-limit":             "with a limit, memcheck goes silent after 1,000 different errors",
 	"--command-line-only":       "options from .valgrindrc and VALGRIND_OPTS cannot be checked; give them on the command line",
 	"--child-silent-after-fork": "without it, each process that the tests start leaves an unfinished report",
-	"--max-stackframe":          "with a larger one memcheck takes switches between goroutine stacks for huge frames",
+	"--max-stackframe":          "it is 8000000; with a larger one memcheck takes switches between stacks for huge frames",
 	"--xtree-leak":              "it writes leaks to a file of its own instead of the report",
 	"--wait-for-gdb":            "it makes valgrind wait before it runs the program; use --vgdb=yes --vgdb-error=0",
 	"-h":                        reasonQuit,

@@ -9,7 +9,7 @@ import (
 
 func TestArgs(t *testing.T) {
 	common := []string{"--command-line-only=yes", "--tool=memcheck", "--xml=yes", "--fair-sched=yes", "--error-limit=no",
-		"--child-silent-after-fork=yes", "--keep-debuginfo=yes", "--run-libc-freeres=no"}
+		"--max-stackframe=8000000", "--child-silent-after-fork=yes", "--keep-debuginfo=yes", "--run-libc-freeres=no"}
 	for _, c := range []struct {
 		name string
 		in   Options
