@@ -138,7 +138,8 @@ var ErrNoPackages = errors.New("no packages match")
 // Run builds the tests of the packages and runs each package's in a process of its own under memcheck. The handler's
 // first message is the config, its last the summary. The code says how the run ended; with an error, why it did not
 // start (result.ExitUsage, result.ExitMachine: the handler has received nothing then) or could not go on
-// (result.ExitInconclusive). When ctx is done, memcheck is ended in an orderly way and the verdicts and the summary
+// (result.ExitInconclusive), or what of it could not be saved. What happens to one package is that package's verdict: the
+// others run, and the summary comes. When ctx is done, memcheck is ended in an orderly way and the verdicts and the summary
 // still come.
 func Run(ctx context.Context, cfg Config, h result.Handler) (result.ExitCode, error) {
 	r, err := newRun(cfg, h)
@@ -217,6 +218,7 @@ type run struct {
 	built    *build.Result
 	supps    *suppressed
 	saved    *artifact.Folder // nil if the run is not saved
+	saveErr  error            // the first, which leaves the verdicts alone
 
 	allocators allocator.Inspector
 	malloc     []string // the allocators of the programs
@@ -258,9 +260,7 @@ func (r *run) begin(ctx context.Context) (context.Context, context.CancelFunc) {
 func (r *run) runPackages(ctx context.Context) (result.ExitCode, error) {
 	runCtx, cancel := r.begin(ctx)
 	defer cancel()
-	if err := r.runAll(runCtx); err != nil {
-		return result.ExitInconclusive, errors.Join(r.emitErr, err)
-	}
+	r.runAll(runCtx)
 	if err := r.times.save(); err != nil {
 		fmt.Fprintln(r.cfg.Notes, err) // the next run does without
 	}
@@ -276,10 +276,11 @@ func (r *run) summarize() (result.ExitCode, error) {
 	sum.ElapsedS = time.Since(r.start).Seconds()
 	sum.Suppressions = r.supps.summary()
 	r.emit(result.Message{Summary: &sum})
-	if r.emitErr != nil {
-		return result.ExitInconclusive, r.emitErr
+	err, code := errors.Join(r.emitErr, r.saveErr), r.tally.ExitCode()
+	if err != nil && code != result.ExitFindings {
+		code = result.ExitInconclusive
 	}
-	return r.tally.ExitCode(), nil
+	return code, err
 }
 
 // prepare does everything that can fail for somebody else's fault before the first message.

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +23,7 @@ import (
 const interrupted = "the run was interrupted"
 
 // runAll runs the tests of all packages, as many at a time as there are slots for processes.
-func (r *run) runAll(ctx context.Context) error {
+func (r *run) runAll(ctx context.Context) {
 	var packages []build.Package
 	for _, p := range r.built.Packages {
 		switch {
@@ -47,22 +49,14 @@ func (r *run) runAll(ctx context.Context) error {
 		})
 	}
 	r.slots = make(chan struct{}, r.cfg.Processes)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var all sync.WaitGroup
-	errs := make([]error, len(packages))
 	for i, p := range packages {
 		// Packages begin in order: each waits for its first slot here.
 		r.slots <- struct{}{}
 		pr := &packageRun{run: r, index: i, pkg: p, live: len(packages) == 1, first: true}
-		all.Go(func() {
-			if errs[i] = pr.do(ctx); errs[i] != nil {
-				cancel()
-			}
-		})
+		all.Go(func() { pr.do(ctx) })
 	}
 	all.Wait()
-	return errors.Join(errs...)
 }
 
 // cut leaves the beginning of what the go command said, which has the cause.
@@ -88,13 +82,17 @@ type packageRun struct {
 	began   time.Time
 	reports int // numbers the files of the processes
 	idle    int // parts without a test: what they were to run is not known
+	// broken is what kept parts from running, other than what they did themselves.
+	broken []string
+	open   map[string]bool // planned tests: whether they have no verdict yet
 
 	// live hands verdicts on at once; otherwise they wait for the package's end, so that packages stay together.
 	live bool
 	held []result.Message
 }
 
-func (p *packageRun) do(ctx context.Context) error {
+// do runs the tests of the package. Whatever happens is its own affair: it becomes verdicts, and other packages go on.
+func (p *packageRun) do(ctx context.Context) {
 	defer func() {
 		if p.first { // no process took the slot
 			<-p.slots
@@ -105,65 +103,106 @@ func (p *packageRun) do(ctx context.Context) error {
 			Package: p.pkg.ImportPath, Name: result.Setup, Verdict: result.Skip,
 			Reason: "the budget was used up before its tests began",
 		}})
-		return nil
+		return
 	}
 	token := make([]byte, 16)
 	rand.Read(token) // never fails
 	p.token = hex.EncodeToString(token)
 	p.began = time.Now()
+	p.open = make(map[string]bool)
 	binary, err := filepath.EvalSymlinks(p.pkg.Binary)
 	if err != nil {
-		return fmt.Errorf("running %s: %w", p.pkg.ImportPath, err)
+		p.fail(ctx, fmt.Errorf("finding its test binary: %w", err))
+		binary = p.pkg.Binary
 	}
 	p.judge = judge.New(judge.Config{
 		ImportPath: p.pkg.ImportPath, Dir: p.pkg.Sources(), ModulePath: p.pkg.ModulePath, ModuleDir: p.pkg.ModuleDir,
 		GOROOT: p.built.GOROOT, Binary: binary, Token: p.token, AllFrames: p.cfg.AllFrames,
 		Repro: p.repro(p.pkg), Dispose: p.cfg.Dispose, FailFast: p.cfg.FailFast,
 	}, p.take)
-
-	parts, err := p.parts(ctx)
-	if err != nil {
-		return fmt.Errorf("running %s: %w", p.pkg.ImportPath, err)
+	var parts []selection
+	if err == nil {
+		if parts, err = p.parts(ctx); err != nil {
+			p.fail(ctx, err)
+		}
 	}
-	errs := make([]error, len(parts))
 	var all sync.WaitGroup
-	for i, part := range parts {
-		all.Go(func() { errs[i] = p.runPart(ctx, part) })
+	for _, part := range parts {
+		all.Go(func() { p.runPart(ctx, part) })
 	}
 	all.Wait()
 	switch {
 	case p.idle == 0:
 	case p.idle == len(parts):
-		p.take(result.Message{Test: &result.Test{
-			Package: p.pkg.ImportPath, Name: result.Setup, Verdict: result.Skip,
-			Reason: "TestMain ended the process without M.Run: no test ran",
-		}})
+		p.setup(result.Skip, "TestMain ended the process without M.Run: no test ran")
 	default:
-		p.take(result.Message{Test: &result.Test{
-			Package: p.pkg.ImportPath, Name: result.Setup, Verdict: result.Inconclusive,
-			Reason: fmt.Sprintf("TestMain ended %d of the %d processes that share the package's tests without M.Run: their "+
-				"part did not run", p.idle, len(parts)),
-		}})
+		p.setup(result.Inconclusive, fmt.Sprintf("TestMain ended %d of the %d processes that share the package's tests "+
+			"without M.Run: their part did not run", p.idle, len(parts)))
 	}
-	switch err := errors.Join(errs...); {
-	case err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled):
-		p.take(result.Message{Test: &result.Test{
-			Package: p.pkg.ImportPath, Name: result.Setup, Verdict: result.Inconclusive,
-			Reason: interrupted + " before its tests began",
-		}})
-	case err != nil:
-		return fmt.Errorf("running %s: %w", p.pkg.ImportPath, err)
-	}
+	p.giveVerdicts()
 	p.judge.Finish()
 	p.supps.count(p.judge.Suppressed())
 	p.emit(p.held...)
-	return nil
+}
+
+// fail keeps what kept a part of the package from running.
+func (p *packageRun) fail(ctx context.Context, err error) {
+	reason := p.explain(err)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		reason = interrupted + " before its tests began"
+	}
+	p.judging.Lock()
+	defer p.judging.Unlock()
+	if !slices.Contains(p.broken, reason) {
+		p.broken = append(p.broken, reason)
+	}
+}
+
+// explain adds to an error what may have caused it.
+func (r *run) explain(err error) string {
+	if _, statErr := os.Stat(r.work.path); errors.Is(statErr, fs.ErrNotExist) {
+		return fmt.Sprintf("somebody, perhaps a test, removed the temporary folder of the run, %s: %v", r.work.path, err)
+	}
+	return err.Error()
+}
+
+// giveVerdicts leaves no planned test without a verdict, and says what kept parts from running.
+func (p *packageRun) giveVerdicts() {
+	reason := strings.Join(p.broken, "; ")
+	if reason != "" {
+		p.setup(result.Inconclusive, reason)
+	}
+	var left []string
+	for name, open := range p.open {
+		if open {
+			left = append(left, name)
+		}
+	}
+	slices.Sort(left)
+	p.judge.Lost(left, cmp.Or(reason, "no process said how it ended"))
+}
+
+// setup gives what comes before the package's tests a verdict.
+func (p *packageRun) setup(v result.Verdict, reason string) {
+	p.take(result.Message{Test: &result.Test{
+		Package: p.pkg.ImportPath, Name: result.Setup, Verdict: v, Reason: reason,
+	}})
 }
 
 // take receives the judge's messages.
 func (p *packageRun) take(m result.Message) {
-	if t := m.Test; t != nil && t.Verdict == result.Pass {
-		p.times.add(p.pkg.ImportPath, t.Name, t.ElapsedS)
+	switch {
+	case m.Test != nil:
+		p.open[m.Test.Name] = false
+		if m.Test.Verdict == result.Pass {
+			p.times.add(p.pkg.ImportPath, m.Test.Name, m.Test.ElapsedS)
+		}
+	case m.Plan != nil:
+		for _, name := range m.Plan.Tests {
+			if _, known := p.open[name]; !known {
+				p.open[name] = true
+			}
+		}
 	}
 	if p.live || m.Progress != nil || m.Plan != nil {
 		p.emit(m)
@@ -204,7 +243,7 @@ func (p *packageRun) parts(ctx context.Context) ([]selection, error) {
 }
 
 // runPart runs a part of the package's tests, in further processes those that a process took down with it.
-func (p *packageRun) runPart(ctx context.Context, part selection) error {
+func (p *packageRun) runPart(ctx context.Context, part selection) {
 	remaining := part.only
 	var unconfirmed judge.Selection
 	for goOn := true; goOn; {
@@ -213,11 +252,13 @@ func (p *packageRun) runPart(ctx context.Context, part selection) error {
 			newJudge: p.judge.Process, owed: owed, part: part, args: p.testArgs(p.pkg),
 		})
 		if err != nil {
-			return err
+			p.fail(ctx, err)
+			p.judging.Lock()
+			p.judge.Lost(owed, "the process that was to run it could not be started: "+p.explain(err))
+			p.judging.Unlock()
+			break
 		}
-		if err := p.runAgain(ctx, proc, o); err != nil {
-			return err
-		}
+		p.runAgain(ctx, proc, o)
 		p.judging.Lock()
 		remaining = proc.Finish(o)
 		if proc.IsIdle() && len(owed) == 0 {
@@ -252,14 +293,14 @@ func (p *packageRun) runPart(ctx context.Context, part selection) error {
 		part.skipSpecs = append(part.skipSpecs, proc.BegunSpecs()...)
 		p.note("%s: running %d of its tests in a fresh process", p.pkg.ImportPath, len(remaining))
 	}
-	return p.confirm(ctx, unconfirmed)
+	p.confirm(ctx, unconfirmed)
 }
 
 // confirm runs once more what passed in processes that did not end in order: memcheck could not look for all leaks
 // there, or not report all errors.
-func (p *packageRun) confirm(ctx context.Context, u judge.Selection) error {
+func (p *packageRun) confirm(ctx context.Context, u judge.Selection) {
 	if len(u.Tests) == 0 {
-		return nil
+		return
 	}
 	if ctx.Err() != nil || p.isOver() {
 		reason := interrupted
@@ -270,18 +311,19 @@ func (p *packageRun) confirm(ctx context.Context, u judge.Selection) error {
 		defer p.judging.Unlock()
 		p.judge.Lost(u.Names, "it passed in a process that did not end in order, and "+reason+
 			" before it could run once more")
-		return nil
+		return
 	}
 	p.note("%s: running %d that passed once more, as their process did not end in order", p.pkg.ImportPath,
 		max(len(u.Tests), len(u.Specs)))
 	proc, o, err := p.runProcess(ctx, process{
 		newJudge: p.judge.Confirm, owed: u.Tests, part: selection{only: u.Tests, specs: u.Specs}, args: p.selectionArgs(p.pkg, u),
 	})
-	if err != nil {
-		return err
-	}
 	p.judging.Lock()
 	defer p.judging.Unlock()
+	if err != nil {
+		p.judge.Lost(u.Names, "it passed in a process that did not end in order, and could not run once more: "+err.Error())
+		return
+	}
 	remaining := proc.Finish(o)
 	if !proc.Began() { // no specs, either
 		remaining = slices.Compact(slices.Sorted(slices.Values(slices.Concat(remaining, u.Names))))
@@ -290,23 +332,23 @@ func (p *packageRun) confirm(ctx context.Context, u judge.Selection) error {
 		p.judge.Lost(remaining, "it passed in a process that did not end in order, and the process that was to run it once "+
 			"more ended before it could")
 	}
-	return nil
 }
 
 // runAgain runs tests of a process that ended in processes of their own, where that says more about them.
-func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.Outcome) error {
+func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.Outcome) {
 	p.judging.Lock()
 	alone := proc.Alone(o)
 	crashed := proc.Crashed(o)
 	p.judging.Unlock()
 	for _, a := range alone {
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		p.note("%s: running %s alone, to name an error that memcheck only counted", p.pkg.ImportPath, a.Test)
 		again, o, err := p.runAlone(ctx, a)
 		if err != nil {
-			return fmt.Errorf("running %s alone: %w", a.Test, err)
+			p.without(ctx, "running "+a.Test+" alone", err)
+			continue
 		}
 		p.judging.Lock()
 		a.Finish(proc, again, o)
@@ -317,11 +359,12 @@ func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.
 			p.pkg.ImportPath, crashed.Test)
 		again, o, err := p.runAlone(ctx, crashed)
 		if err != nil {
-			return fmt.Errorf("running %s alone: %w", crashed.Test, err)
+			p.without(ctx, "running "+crashed.Test+" alone", err)
+		} else {
+			p.judging.Lock()
+			crashed.FinishCrash(proc, again, o)
+			p.judging.Unlock()
 		}
-		p.judging.Lock()
-		crashed.FinishCrash(proc, again, o)
-		p.judging.Unlock()
 	}
 	p.judging.Lock()
 	strays := proc.Strays()
@@ -335,26 +378,34 @@ func (p *packageRun) runAgain(ctx context.Context, proc *judge.Process, o judge.
 			args: p.selectionArgs(p.pkg, strays),
 		})
 		if err != nil {
-			return fmt.Errorf("looking for leaks after each test: %w", err)
+			p.without(ctx, "looking for leaks after each test", err)
+		} else {
+			p.judging.Lock()
+			proc.FinishStrays(again)
+			p.judging.Unlock()
 		}
-		p.judging.Lock()
-		proc.FinishStrays(again)
-		p.judging.Unlock()
 	}
 	for _, a := range failed {
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		p.note("%s: running %s without memcheck, to see whether it fails there, too", p.pkg.ImportPath, a.Test)
 		out, err := p.runNatively(ctx, a)
 		if err != nil {
-			return fmt.Errorf("running %s without memcheck: %w", a.Test, err)
+			p.without(ctx, "running "+a.Test+" without memcheck", err)
+			continue
 		}
 		p.judging.Lock()
 		a.FinishNative(out)
 		p.judging.Unlock()
 	}
-	return nil
+}
+
+// without says that one of the processes that are to say more about a test did not run: what is known stands.
+func (p *packageRun) without(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		p.note("%s: %s: %v", p.pkg.ImportPath, what, err)
+	}
 }
 
 func (p *packageRun) runAlone(ctx context.Context, a *judge.Alone) (*judge.Process, judge.Outcome, error) {

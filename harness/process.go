@@ -68,7 +68,8 @@ type process struct {
 	args     []string
 }
 
-// runProcess runs the package's test binary and hands everything to a judge. It waits for a slot.
+// runProcess runs the package's test binary and hands everything to a judge. It waits for a slot. An error says that the
+// process did not start; what happens later is part of the outcome.
 func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process, judge.Outcome, error) {
 	files, release := p.next()
 	defer release()
@@ -105,12 +106,12 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 	var out io.Writer = proc.Output()
 	output := files + ".output"
 	if p.saved != nil {
-		f, err := os.Create(output)
-		if err != nil {
-			return nil, judge.Outcome{}, fmt.Errorf("saving what the tests print: %w", err)
+		if f, err := os.Create(output); err != nil {
+			p.notSaved(fmt.Errorf("saving what the tests print: %w", err))
+		} else {
+			defer f.Close()
+			out = io.MultiWriter(out, &outputFile{f, p.notSaved})
 		}
-		defer f.Close()
-		out = io.MultiWriter(out, f)
 	}
 	killsBefore := oomKills()
 	running, err := memcheck.Start(ctx, memcheck.Command{
@@ -128,16 +129,11 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 		proc.Event(ev, err)
 		p.stop(ctx, running, p.pkg, proc, ev)
 	})
-	if err != nil {
-		return nil, judge.Outcome{}, err
-	}
-	if err := p.saveProcess(ctx, p.pkg, command, p.token, output, res); err != nil {
-		return nil, judge.Outcome{}, err
-	}
+	p.saveProcess(ctx, p.pkg, command, p.token, output, res)
 	p.judging.Lock()
 	p.judgeChildren(proc.Children(), res)
 	p.judging.Unlock()
-	o := p.outcome(res)
+	o := p.outcome(res, err)
 	o.Stacks = w.stacks
 	if res.Ending == memcheck.TimedOut {
 		o.Stopped = w.reason
@@ -167,9 +163,12 @@ func follow(ctx context.Context, running *memcheck.Process, beside func(ended <-
 	return res, err
 }
 
-// outcome is how a process ended, for the judge.
-func (r *run) outcome(res *memcheck.Result) judge.Outcome {
+// outcome is how a process ended, for the judge; err says what could not be found out.
+func (r *run) outcome(res *memcheck.Result, err error) judge.Outcome {
 	o := judge.Outcome{ExitCode: res.ExitCode, Said: res.LastMessage()}
+	if err != nil {
+		o.Incomplete = r.explain(err)
+	}
 	if res.Signal != 0 {
 		o.Signal = unix.SignalName(res.Signal)
 	}

@@ -167,7 +167,9 @@ func (r *run) program(ctx context.Context, p Program) (result.ExitCode, error) {
 	runCtx, cancel := r.begin(ctx)
 	defer cancel()
 	if err := r.runSubject(runCtx, cancel, s, p); err != nil {
-		return result.ExitInconclusive, err
+		r.emit(result.Message{Test: &result.Test{
+			Package: s.label, Name: s.name, Verdict: result.Inconclusive, Reason: err.Error(),
+		}})
 	}
 	return r.summarize()
 }
@@ -272,10 +274,7 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 		defer mu.Unlock()
 		proc.Event(ev, err)
 	})
-	if err != nil {
-		return fail(err)
-	}
-	o := r.outcome(res)
+	o := r.outcome(res, err)
 	if res.Ending == memcheck.TimedOut {
 		o.Stopped = fmt.Sprintf("the program took longer than %s", limit)
 	}

@@ -114,7 +114,9 @@ type outputs struct {
 	findings *report.Store // of all handlers that keep them
 	handlers []result.Handler
 	opened   []*fileOutput
-	pipes    []*os.File // of those, what is no regular file
+	failed   map[int]bool // by index
+	err      error        // all of those
+	pipes    []*os.File   // of those, what is no regular file
 }
 
 // open makes the outputs. With verbose, progress is many lines that are to be kept. Files are made with the first
@@ -202,12 +204,27 @@ func (o *outputs) endWith(ctx context.Context) (stop func()) {
 	return func() { after() }
 }
 
-// Handle hands a message on.
+// Handle hands a message on. An output that fails gets no more of them, and the others do: its error comes with the summary,
+// or as soon as nothing is left that somebody asked for.
 func (o *outputs) Handle(ctx context.Context, m result.Message) error {
-	for _, h := range o.handlers {
-		if err := h.Handle(ctx, m); err != nil {
-			return err
+	asked := false
+	for i, h := range o.handlers {
+		if o.failed[i] {
+			continue
 		}
+		if err := h.Handle(ctx, m); err != nil {
+			if o.failed == nil {
+				o.failed = make(map[int]bool)
+			}
+			o.failed[i] = true
+			o.err = errors.Join(o.err, err)
+			continue
+		}
+		_, isFile := h.(*fileOutput)
+		asked = asked || i == 0 || isFile // the first one has standard output
+	}
+	if m.Summary != nil || !asked {
+		return o.err
 	}
 	return nil
 }

@@ -23,8 +23,10 @@ type Outcome struct {
 	// Complaint is what valgrind itself complained of: it could not start, or it gave up. Empty if it did not.
 	Complaint string
 	// Said is what else valgrind said last that may be why; empty for nothing.
-	Said    string
-	Elapsed time.Duration
+	Said string
+	// Incomplete says what could not be found out about the process. Empty if nothing is lacking.
+	Incomplete string
+	Elapsed    time.Duration
 	// OutOfMemory says that the kernel killed a process for want of memory while this one ran, which SIGKILL ended.
 	OutOfMemory bool
 	Canceled    bool // it was stopped since the run was
@@ -219,6 +221,8 @@ func (p *Process) problem(o Outcome) string {
 	case reason == "" && p.leaksSkipped:
 		return "the garbage collector could not finish at the end of the process, so leaks may be missing: " +
 			"is there a goroutine that never yields?"
+	case reason == "" && o.Incomplete != "":
+		return "not all about the process is known: " + o.Incomplete
 	case reason == "":
 		return ""
 	case o.Stopped != "":
