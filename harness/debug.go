@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -56,6 +57,8 @@ type TestBinary struct {
 	Env     []string
 	GOROOT  string
 	Work    string // a folder that is gone afterwards
+	// Run runs a program in a process group that ends with the context and with this process.
+	Run func(context.Context, *exec.Cmd) error
 }
 
 // Build builds the one package that the configuration names, as Run does, and hands its test binary to use. The tests do
@@ -93,7 +96,7 @@ func (r *run) buildFor(ctx context.Context, use func(context.Context, TestBinary
 	}
 	err = use(ctx, TestBinary{
 		Package: p.ImportPath, Dir: p.Dir, Binary: p.Binary, Args: r.testArgs(p), Env: env, GOROOT: r.built.GOROOT,
-		Work: r.work.path,
+		Work: r.work.path, Run: r.work.run,
 	})
 	if err != nil {
 		return result.ExitInconclusive, err

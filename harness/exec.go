@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"debug/buildinfo"
 	"debug/elf"
@@ -276,14 +277,16 @@ func (r *run) listRustTests(ctx context.Context, path string, p Program) *judge.
 		chosen = append(chosen, a)
 	}
 	list := func(extra ...string) ([]string, error) {
-		cmd := exec.CommandContext(ctx, path, slices.Concat([]string{"--list", "--format=terse"}, extra, chosen)...)
-		cmd.Env = r.cfg.Env
-		out, err := cmd.Output()
-		if err != nil {
+		ctx, cancel := context.WithTimeout(ctx, listTimeout)
+		defer cancel()
+		cmd := exec.Command(path, slices.Concat([]string{"--list", "--format=terse"}, extra, chosen)...)
+		var out bytes.Buffer
+		cmd.Env, cmd.Stdout = r.cfg.Env, &out
+		if err := r.work.run(ctx, cmd); err != nil {
 			return nil, err
 		}
 		var names []string
-		for line := range strings.Lines(string(out)) {
+		for line := range strings.Lines(out.String()) {
 			line = strings.TrimSpace(line)
 			for _, kind := range []string{": test", ": benchmark"} {
 				if name, ok := strings.CutSuffix(line, kind); ok {

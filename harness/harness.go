@@ -334,7 +334,7 @@ func (r *run) setUp(ctx context.Context) (result.ExitCode, error) {
 
 // makeWorkDir makes the temporary folder.
 func (r *run) makeWorkDir() (code result.ExitCode, err error) {
-	if r.work, err = newWorkDir(); err != nil {
+	if r.work, err = newWorkDir(shell.Getenv(r.cfg.Env, "GOTMPDIR")); err != nil {
 		return result.ExitMachine, err
 	}
 	if err := os.Mkdir(filepath.Join(r.work.path, binDir), 0o700); err != nil {
@@ -352,7 +352,7 @@ func (r *run) buildConfig() build.Config {
 		experiments = append(experiments, "cgocheck2")
 	}
 	return build.Config{
-		Patterns: r.cfg.Patterns, Dir: r.cfg.Dir, Env: r.cfg.Env, Tags: r.cfg.Tags, Flags: r.cfg.BuildFlags,
+		Patterns: r.cfg.Patterns, Dir: r.cfg.Dir, Env: r.work.buildEnv(r.cfg.Env), Run: r.work.run, Tags: r.cfg.Tags, Flags: r.cfg.BuildFlags,
 		Experiments: experiments, Runtime: r.cfg.Runtime, OutDir: filepath.Join(r.work.path, binDir),
 		CacheDir: cacheDir(r.work.path), Progress: r.cfg.Notes,
 	}

@@ -143,7 +143,7 @@ func TestWorkDir(t *testing.T) {
 		return file
 	}
 	t.Run("removed", func(t *testing.T) {
-		w, err := newWorkDir()
+		w, err := newWorkDir("")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestWorkDir(t *testing.T) {
 		}
 	})
 	t.Run("kept", func(t *testing.T) {
-		w, err := newWorkDir()
+		w, err := newWorkDir("")
 		if err != nil {
 			t.Fatal(err)
 		}

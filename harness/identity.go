@@ -1,12 +1,14 @@
 package harness
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"os/exec"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/child"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
 )
 
@@ -32,7 +34,7 @@ func (r *run) runKey() string {
 func repositoryRoot(dir string) string {
 	cmd := exec.Command("git", "rev-parse", "--show-toplevel")
 	cmd.Dir = dir
-	if out, err := cmd.Output(); err == nil {
+	if out, err := child.Output(context.Background(), cmd); err == nil {
 		return strings.TrimSuffix(string(out), "\n")
 	}
 	return dir

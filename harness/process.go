@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,16 +44,13 @@ func (p *packageRun) runNatively(ctx context.Context, a *judge.Alone) (*judge.Ou
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	cmd := exec.CommandContext(ctx, p.pkg.Binary, p.aloneArgs(p.pkg, a)...)
+	cmd := exec.Command(p.pkg.Binary, p.aloneArgs(p.pkg, a)...)
 	cmd.Dir, cmd.Env = p.pkg.Dir, p.testEnv(p.pkg, "")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
 	out := &judge.Output{}
 	cmd.Stdout, cmd.Stderr = out, out
-	err := cmd.Run()
+	err := p.work.run(ctx, cmd)
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && ctx.Err() == nil && !errors.Is(err, exec.ErrWaitDelay) {
+	if err != nil && !errors.As(err, &exit) && ctx.Err() == nil {
 		return nil, err
 	}
 	return out, nil
@@ -122,6 +118,7 @@ func (p *packageRun) runProcess(ctx context.Context, c process) (*judge.Process,
 	if err != nil {
 		return nil, judge.Outcome{}, err
 	}
+	defer p.work.watch(running.PID())()
 	w := &watch{packageRun: p, proc: proc, running: running}
 	res, err := follow(ctx, running, w.until, func(ev valgrind.Event, err error) {
 		p.judging.Lock()

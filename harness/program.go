@@ -233,6 +233,7 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 		return fail(err)
 	}
 
+	defer r.work.watch(running.PID())()
 	var mu sync.Mutex // guards proc
 	signals := func(ended <-chan struct{}) {
 		var checks sync.WaitGroup

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -121,14 +122,15 @@ func (p *packageRun) list(ctx context.Context, s selection) ([]string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.pkg.Binary, p.testArgs(p.pkg)...)
+	cmd := exec.Command(p.pkg.Binary, p.testArgs(p.pkg)...)
 	cmd.Dir, cmd.Env = p.pkg.Dir, set(p.testEnv(p.pkg, p.token), "CGOGRIND_SELECT", instructions)
-	cmd.WaitDelay = time.Second
-	output, runErr := cmd.CombinedOutput()
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	runErr := p.work.run(ctx, cmd)
 	data, err := os.ReadFile(out)
 	if err != nil {
 		return nil, fmt.Errorf("asking the test binary for its tests: it listed none (%v): %s", runErr,
-			strings.TrimSpace(string(output)))
+			strings.TrimSpace(output.String()))
 	}
 	return slices.DeleteFunc(strings.Split(string(data), "\n"), func(s string) bool { return s == "" }), nil
 }

@@ -25,6 +25,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/child"
 )
 
 // System is the name of the C library's own allocator.
@@ -202,11 +204,12 @@ func interpreter(f *elf.File) (string, error) {
 
 // libraries asks the dynamic linker what it would load, in its order: LD_PRELOAD first. The program does not run.
 func libraries(ctx context.Context, linker, path string, p Program) ([]string, error) {
-	cmd := exec.CommandContext(ctx, linker, "--list", path)
+	cmd := exec.Command(linker, "--list", path)
 	cmd.Dir, cmd.Env = p.Dir, p.Env
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := child.Output(ctx, cmd)
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("inspecting %s: %w", p.Path, context.Cause(ctx))
 		}
@@ -217,7 +220,7 @@ func libraries(ctx context.Context, linker, path string, p Program) ([]string, e
 		return nil, &MissingError{p.Path, said}
 	}
 	var out []string
-	for line := range strings.Lines(stdout.String()) {
+	for line := range strings.Lines(string(stdout)) {
 		name, to, arrow := strings.Cut(strings.TrimSpace(line), " => ")
 		if !arrow {
 			to = name

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/child"
 )
 
 // Library is a shared library as the dynamic linker finds it for a program.
@@ -40,9 +42,9 @@ func Libraries(ctx context.Context, program string, env []string) ([]Library, er
 	}
 	// The linker itself is what runs: a program that was saved elsewhere might name another one.
 	// It is asked as ldd asks: with --list it stops at the first library that is missing.
-	cmd := exec.CommandContext(ctx, strings.TrimRight(string(interp), "\x00"), program)
+	cmd := exec.Command(strings.TrimRight(string(interp), "\x00"), program)
 	cmd.Env = append(slices.Clone(env), "LD_TRACE_LOADED_OBJECTS=1")
-	out, err := cmd.Output()
+	out, err := child.Output(ctx, cmd)
 	found := linkerLine.FindAllStringSubmatch(string(out), -1)
 	if err != nil && len(found) == 0 {
 		return nil, fmt.Errorf("asking the dynamic linker for the libraries of %s: %w", program, err)

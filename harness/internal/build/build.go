@@ -39,6 +39,9 @@ type Config struct {
 	OutDir      string         // where the binaries go; it must exist
 	CacheDir    string         // where the instrumented runtime is kept from one run to the next
 	Progress    io.Writer      // one line for each slow step, for people; may be nil
+	// Run runs a program until it ends or the context does, as exec.Cmd.Run does, which stands in if it is nil. It may see
+	// to it that what the program has started ends with it.
+	Run func(context.Context, *exec.Cmd) error
 
 	listOnly bool // no overlay: nothing will be built
 }
@@ -207,6 +210,9 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 	if cfg.Runtime == "" {
 		cfg.Runtime = result.Instrumented
 	}
+	if cfg.Run == nil {
+		cfg.Run = func(_ context.Context, cmd *exec.Cmd) error { return cmd.Run() }
+	}
 	if cfg.Progress == nil {
 		cfg.Progress = io.Discard
 	}
@@ -316,12 +322,12 @@ func (b *builder) flagsTags() []string {
 
 // goRun runs the go command and gives its standard output, with an *Error, too.
 func (b *builder) goRun(ctx context.Context, step string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, b.goCmd, args...)
+	cmd := exec.Command(b.goCmd, args...)
 	cmd.Dir = b.cfg.Dir
 	cmd.Env = b.env
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
+	if err := b.cfg.Run(ctx, cmd); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
 			return nil, fmt.Errorf("%s: %w: put Go 1.25 or later on PATH (https://go.dev/dl)", step, err)
 		}

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/child"
 )
 
 // goCeph is the module whose packages want a build tag that names Ceph's release.
@@ -35,7 +37,7 @@ func cephTag(ctx context.Context, cc, tags []string) (string, error) {
 		return "", nil
 	}
 	args := append(cc[1:len(cc):len(cc)], "-print-file-name=librados.so")
-	out, err := exec.CommandContext(ctx, cc[0], args...).Output()
+	out, err := child.Output(ctx, exec.Command(cc[0], args...))
 	lib := strings.TrimSpace(string(out))
 	if err != nil || !filepath.IsAbs(lib) {
 		return "", nil // the compiler prints the bare name of a library that it does not find

@@ -157,6 +157,59 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// SIGKILL while a compiler runs ends the go command and all that it has started, which would go on building in a folder that
+// it makes anew.
+func TestKilledDuringBuild(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds with cgo")
+	}
+	cmd, temp := inModule(t, map[string]string{
+		"go.mod":    "module example.com/slow\n\ngo 1.25\n",
+		"slow.go":   "package slow\n\n// int slow(void);\nimport \"C\"\n\nfunc F() { C.slow() }\n",
+		"slow.c":    "int slow(void) { return 1; }\n",
+		"s_test.go": "package slow\n\nimport \"testing\"\n\nfunc TestF(t *testing.T) { F() }\n",
+		"valgrind":  "#!/bin/sh\necho valgrind-3.24.0\n",
+		// It leaves a file where compilers do.
+		"cc": "#!/bin/sh\ncase \"$*\" in *slow.c*) touch \"$TMPDIR/cc.s\"; echo compiling >\"$STARTED\"; while :; do sleep 1; done ;; esac\n" +
+			"exec gcc \"$@\"\n",
+	}, "test", "--runtime=stock")
+	for _, program := range []string{"valgrind", "cc"} {
+		if err := os.Chmod(filepath.Join(cmd.Dir, program), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	started := filepath.Join(cmd.Dir, "started")
+	if err := syscall.Mkfifo(started, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(cmd.Env, "PATH="+cmd.Dir+":"+os.Getenv("PATH"), "CC="+filepath.Join(cmd.Dir, "cc"), "STARTED="+started)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+		if f, err := os.OpenFile(started, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil { // whoever waits below goes on
+			_ = f.Close()
+		}
+	}()
+	if said, err := os.ReadFile(started); err != nil || string(said) != "compiling\n" {
+		<-ended
+		t.Fatalf("the compiler did not start: %v\n%s", err, stderr.String())
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	gone(t, temp)
+	if left := processes(t, cmd.Dir, "slow.c"); len(left) > 0 {
+		t.Errorf("compilers go on: %v", left)
+	}
+}
+
 // memcheck killed from outside: the test that ran has no evidence, the others get another process.
 func TestMemcheckKilled(t *testing.T) {
 	var stdout bytes.Buffer

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cgogrind/cgogrind/harness"
 	"github.com/cgogrind/cgogrind/harness/internal/artifact"
+	"github.com/cgogrind/cgogrind/harness/internal/child"
 	"github.com/cgogrind/cgogrind/harness/internal/report/text"
 	"github.com/cgogrind/cgogrind/harness/internal/repro"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
@@ -324,9 +325,9 @@ func (a *app) binaryOf(ctx context.Context, core *repro.Core, from string, args 
 
 // goroot is that of the go command here; empty if there is none.
 func (a *app) goroot(ctx context.Context) string {
-	cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
+	cmd := exec.Command("go", "env", "GOROOT")
 	cmd.Env = a.Env
-	out, err := cmd.Output()
+	out, err := child.Output(ctx, cmd)
 	if err != nil {
 		return "" // gdb does without Go's script
 	}

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/cgogrind/cgogrind/harness/internal/child"
 )
 
 // Config says what to look for.
@@ -147,9 +149,9 @@ func (e *examination) look(ctx context.Context, p program) (path, version string
 
 // run gives what a program prints on standard output.
 func (e *examination) run(ctx context.Context, path string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.Command(path, args...)
 	cmd.Env = e.cfg.Env
-	out, err := cmd.Output()
+	out, err := child.Output(ctx, cmd)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		said, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +39,8 @@ type GDB struct {
 	Batch          bool
 	Terminal       *os.File // for an interactive gdb
 	Stdout, Stderr io.Writer
+
+	start func(context.Context, *exec.Cmd) error // how to run it; exec.Cmd.Run if nil
 }
 
 // ErrNoStop says that a finding is of a kind at which a program cannot be stopped.
@@ -245,6 +248,7 @@ func (s *Session) DebugNative(ctx context.Context, g GDB) (Attempt, error) {
 			"-ex", "cd "+p.Dir, "-x", script, "-ex", "cgogrind start", "-ex", "cgogrind where", "-ex", "set pagination on")
 		args = append(append(args, "--args", p.Binary), p.Args...)
 		env := append(blameOf(s.Target), "CGOGRIND_GDB_STATUS="+status)
+		g.start = p.Run
 		if err := g.run(ctx, args, env, p.Dir, p.Env...); err != nil {
 			return err
 		}
@@ -307,7 +311,16 @@ func (g GDB) run(ctx context.Context, args, more []string, dir string, env ...st
 		defer signal.Reset(syscall.SIGTTOU)
 		defer func() { _ = unix.IoctlSetPointerInt(tty, unix.TIOCSPGRP, unix.Getpgrp()) }()
 	}
-	err := cmd.Run()
+	run := func(_ context.Context, cmd *exec.Cmd) error {
+		// The death signal comes when the thread that forked ends: nobody else ends this one.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		return cmd.Run()
+	}
+	if g.start != nil {
+		run = g.start
+	}
+	err := run(ctx, cmd)
 	var exit *exec.ExitError
 	if err != nil && ctx.Err() == nil && !errors.As(err, &exit) {
 		return fmt.Errorf("running gdb: %w", err)

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cgogrind/cgogrind/harness"
@@ -48,14 +47,11 @@ func (s *Session) Trace(ctx context.Context, st Strace) (Attempt, error) {
 	code, err := harness.Build(ctx, cfg, func(ctx context.Context, p harness.TestBinary) error {
 		file := filepath.Join(p.Work, "strace")
 		args := append([]string{"-f", "-ttt", "-y", "-s", "1024", "-o", file, "--", p.Binary}, p.Args...)
-		cmd := exec.CommandContext(ctx, st.Path, args...)
+		cmd := exec.Command(st.Path, args...)
 		cmd.Dir, cmd.Env = p.Dir, p.Env
 		var said bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &said, &said
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-		cmd.WaitDelay = time.Second
-		runErr := cmd.Run()
+		runErr := p.Run(ctx, cmd)
 		f, err := os.Open(file)
 		if err != nil {
 			return fmt.Errorf("strace did not run the program (%v): %w: %s", runErr, ErrPtrace, strings.TrimSpace(said.String()))
