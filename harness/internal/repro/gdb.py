@@ -18,20 +18,35 @@ FAULT = os.environ.get("CGOGRIND_GDB_FAULT", "")  # its address
 MEMCHECK = os.environ.get("CGOGRIND_GDB_MEMCHECK") == "1"
 
 
+class Command(gdb.Command):
+    """A command whose errors are told in a line: of any other exception than gdb.GdbError gdb shows where the script is."""
+
+    def invoke(self, arg, _tty):
+        try:
+            self.do(arg)
+        except gdb.GdbError:
+            raise
+        except Exception as e:
+            raise gdb.GdbError(str(e) or type(e).__name__)
+
+
+def attempt(name, function, *args):
+    """Calls a function; what is wrong is said, and what comes after it is done all the same."""
+    try:
+        return function(*args)
+    except Exception as e:
+        print("%s: %s" % (name, str(e) or type(e).__name__))
+        return None
+
+
 def run(command):
     """Runs a command of gdb, and says what is wrong with it instead of ending the script."""
-    try:
-        gdb.execute(command)
-    except (gdb.error, gdb.MemoryError) as e:
-        print("%s: %s" % (command, e))
+    attempt(command, gdb.execute, command)
 
 
 def ask(request):
     """Asks memcheck. Its answers would go to standard error."""
-    try:
-        print(gdb.execute("monitor " + request, to_string=True), end="")
-    except gdb.error as e:
-        print("%s: %s" % (request, e))
+    attempt(request, lambda: print(gdb.execute("monitor " + request, to_string=True), end=""))
 
 
 def title(text):
@@ -81,10 +96,9 @@ def show_source(file, line):
 
 def address_of(text):
     """The address and size that an argument means: of an expression that can have one, else its value."""
-    try:
-        value = gdb.parse_and_eval(text)
-    except gdb.error as e:
-        raise gdb.GdbError(str(e))
+    if not text:
+        raise gdb.GdbError("Argument required (expression to compute).")
+    value = gdb.parse_and_eval(text)
     if value.address is not None and value.type.strip_typedefs().code != gdb.TYPE_CODE_PTR:
         return int(value.address), value.type.sizeof
     return int(value), 1
@@ -97,7 +111,7 @@ def expression_and_length(text):
         raise gdb.GdbError("Argument required (expression to compute).")
     address, size = address_of(words[0])
     if len(words) > 1:
-        size = address_of("(long)(%s)" % words[1])[0]
+        size = int(gdb.parse_and_eval(words[1]))  # no cast: Go has no type long, and C no int64
     return address, size
 
 
@@ -108,28 +122,29 @@ def write_status(text):
             f.write(text)
 
 
-class Cgogrind(gdb.Command):
+class Prefix(gdb.Command):
     """What cgogrind knows of the stopped program: cgogrind where, bits, block, points, reachable."""
 
     def __init__(self):
         super().__init__("cgogrind", gdb.COMMAND_STATUS, prefix=True)
 
 
-class Where(gdb.Command):
+class Where(Command):
     """Print the C and Go frames and the goroutines, and select the frame of the blamed line."""
 
     def __init__(self):
         super().__init__("cgogrind where", gdb.COMMAND_STACK)
 
-    def invoke(self, _arg, _tty):
+    def do(self, _arg):
         if gdb.selected_thread() is None:
             return  # the program has ended
         title("stack: C, and below it the Go code that called it")
-        print_stack()
-        blamed = select_blamed()
+        be_careful()
+        attempt("bt", print_stack)
+        blamed = attempt("frame", select_blamed)
         title("the blamed line" if blamed else "the innermost line whose source is here")
         run("frame")
-        show_source(*place(gdb.selected_frame()))
+        attempt("list", lambda: show_source(*place(gdb.selected_frame())))
         title("its arguments and variables")
         run("info args")
         run("info locals")
@@ -137,56 +152,56 @@ class Where(gdb.Command):
         run("info goroutines")
 
 
-class Block(gdb.Command):
+class Block(Command):
     """cgogrind block ADDRESS: which block the address is in, who allocated and who freed it."""
 
     def __init__(self):
         super().__init__("cgogrind block", gdb.COMMAND_DATA)
 
-    def invoke(self, arg, _tty):
+    def do(self, arg):
         address, size = address_of(arg)
         ask("check_memory addressable 0x%x %d" % (address, size))
 
 
-class Bits(gdb.Command):
+class Bits(Command):
     """cgogrind bits EXPRESSION [LENGTH]: which bits are defined, 0 for a defined one and __ for memory out of bounds."""
 
     def __init__(self):
         super().__init__("cgogrind bits", gdb.COMMAND_DATA)
 
-    def invoke(self, arg, _tty):
+    def do(self, arg):
         address, size = expression_and_length(arg)
         ask("get_vbits 0x%x %d" % (address, size))
 
 
-class Points(gdb.Command):
+class Points(Command):
     """cgogrind points ADDRESS [LENGTH]: where pointers to it are."""
 
     def __init__(self):
         super().__init__("cgogrind points", gdb.COMMAND_DATA)
 
-    def invoke(self, arg, _tty):
+    def do(self, arg):
         address, size = expression_and_length(arg)
         ask("who_points_at 0x%x %d" % (address, size))
 
 
-class Reachable(gdb.Command):
+class Reachable(Command):
     """cgogrind reachable: the blocks that are in use now, reachable and lost ones; monitor block_list N lists one record."""
 
     def __init__(self):
         super().__init__("cgogrind reachable", gdb.COMMAND_DATA)
 
-    def invoke(self, _arg, _tty):
+    def do(self, _arg):
         ask("leak_check full reachable any limited 20")
 
 
-class Memory(gdb.Command):
+class Memory(Command):
     """What memcheck knows of the address that it complained about."""
 
     def __init__(self):
         super().__init__("cgogrind memory", gdb.COMMAND_DATA)
 
-    def invoke(self, _arg, _tty):
+    def do(self, _arg):
         if ADDRESS:
             title("memcheck about the address %s (cgogrind block)" % ADDRESS)
             run("cgogrind block " + ADDRESS)
@@ -196,13 +211,13 @@ class Memory(gdb.Command):
             run("cgogrind points %s" % ADDRESS)
 
 
-class Start(gdb.Command):
+class Start(Command):
     """cgogrind start: run the program up to a signal that the C code got. What Go turns into a panic is left to it."""
 
     def __init__(self):
         super().__init__("cgogrind start", gdb.COMMAND_RUNNING)
 
-    def invoke(self, _arg, _tty):
+    def do(self, _arg):
         stops = []
 
         def stopped(event):
@@ -233,17 +248,20 @@ class Start(gdb.Command):
 FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE")
 
 
-class Core(gdb.Command):
+class Core(Command):
     """cgogrind core: what a core dump tells of the signal, the goroutine and the test."""
 
     def __init__(self):
         super().__init__("cgogrind core", gdb.COMMAND_STATUS)
 
-    def invoke(self, _arg, _tty):
+    def do(self, _arg):
         for line in gdb.execute("core-file " + CORE, to_string=True).splitlines():
             if "arning: " in line:  # what else it says is said better below
                 print(line)
+        be_careful()
         threads = sorted(gdb.selected_inferior().threads(), key=lambda t: t.num)
+        if not threads:
+            raise gdb.GdbError("%s has no threads: is it a core dump of this program?" % CORE)
         crashes = [(thread, crash_in(thread)) for thread in threads]
         # With GOTRACEBACK=crash Go sends SIGQUIT from thread to thread, so that each tells its stack.
         struck = [c for c in crashes if c[1] is not None and c[1][1] != "SIGQUIT"]
@@ -258,7 +276,7 @@ class Core(gdb.Command):
             print("== %s%s" % (name, " at the address " + address if address else ""))
         else:
             print("== no signal: somebody took the core dump of a program that ran on")
-        self.test()
+        attempt("test", self.test)
         run("cgogrind where")
 
     @staticmethod
@@ -290,13 +308,13 @@ class Core(gdb.Command):
                 print("meanwhile: test %s, goroutine %d" % (other, goroutine))
 
 
-class Goroutine(gdb.Command):
+class Goroutine(Command):
     """cgogrind goroutine N: the stack of a goroutine that does not run. In a core dump Go's own goroutine N bt cannot."""
 
     def __init__(self):
         super().__init__("cgogrind goroutine", gdb.COMMAND_STACK)
 
-    def invoke(self, arg, _tty):
+    def do(self, arg):
         number, _ = address_of(arg)
         for g, status in goroutines():
             if int(g["goid"]) == number:
@@ -311,17 +329,27 @@ def crash_in(thread):
     thread.switch()
     found = None
     for frame in raw_frames():
-        if frame.type() == gdb.SIGTRAMP_FRAME and frame.older() is not None:
-            info = int(frame.read_register("sp")) + UCONTEXT
-            number, _, code = struct.unpack("<iii", gdb.selected_inferior().read_memory(info, 12).tobytes())
-            address = "0x%x" % word(info + 16) if code > 0 else ""  # others were sent
-            found = frame.older().level(), signal.Signals(number).name, address
+        try:
+            if frame.type() == gdb.SIGTRAMP_FRAME and frame.older() is not None:
+                info = int(frame.read_register("sp")) + UCONTEXT
+                number, _, code = struct.unpack("<iii", gdb.selected_inferior().read_memory(info, 12).tobytes())
+                address = "0x%x" % word(info + 16) if code > 0 else ""  # others were sent
+                found = frame.older().level(), signal_name(number), address
+        except (gdb.error, gdb.MemoryError):  # the dump lacks this part of the stack
+            continue
     return found
+
+
+def signal_name(number):
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one between SIGRTMIN and SIGRTMAX
+        return "signal %d" % number
 
 
 UCONTEXT = 304  # bytes of the kernel's struct ucontext on amd64, which siginfo comes after
 
-Cgogrind()
+Prefix()
 Where()
 Goroutine()
 if CORE:

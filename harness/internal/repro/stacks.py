@@ -50,15 +50,63 @@ def word(address):
 
 
 def unsigned(n):
-    return gdb.Value(n).cast(gdb.lookup_type("unsigned long"))
+    """A word, whatever the language of the program: Go has no type unsigned long."""
+    architecture = gdb.selected_inferior().architecture()
+    if not hasattr(architecture, "integer_type"):  # before gdb 12
+        return gdb.Value(n).cast(gdb.lookup_type("unsigned long"))
+    return gdb.Value(struct.pack("<Q", n), architecture.integer_type(64, False))
 
 
 def function_at(pc):
     """The name of the function that an address is in, as far as there is debugging information; else empty."""
-    block = gdb.block_for_pc(pc) if pc > 0 else None
+    try:
+        block = gdb.block_for_pc(pc) if pc > 0 else None
+    except (gdb.error, RuntimeError, OverflowError):  # it is in no file with debugging information, or no address
+        return ""
     while block is not None and block.function is None:
         block = block.superblock
     return block.function.name if block is not None else ""
+
+
+class Careful:
+    """A pretty-printer around one of Go's: those expect that memory is as Go left it, and end in an exception where it is not."""
+
+    def __init__(self, printer):
+        self.printer = printer
+        if hasattr(printer, "display_hint"):
+            self.display_hint = printer.display_hint
+        if hasattr(printer, "children"):
+            self.children = self.careful_children
+
+    def to_string(self):
+        try:
+            return self.printer.to_string()
+        except Exception as e:
+            return "<%s>" % e
+
+    def careful_children(self):
+        try:
+            yield from self.printer.children()
+        except Exception:
+            return
+
+
+def careful(lookup):
+    def look_up(value):
+        try:
+            printer = lookup(value)
+        except Exception:
+            return None
+        return Careful(printer) if hasattr(printer, "to_string") else printer
+
+    look_up.is_careful = True
+    return look_up
+
+
+def be_careful():
+    """Puts each pretty-printer that Go's script has made inside a careful one."""
+    for file in gdb.objfiles():
+        file.pretty_printers = [p if hasattr(p, "is_careful") or hasattr(p, "subprinters") else careful(p) for p in file.pretty_printers]
 
 
 class FrameID:
@@ -78,7 +126,7 @@ class GoroutineStacks(Unwinder):
     def __call__(self, pending):
         try:
             return self.unwind(pending)
-        except (gdb.error, gdb.MemoryError):  # it is not what it looks like
+        except Exception:  # it is not what it looks like; gdb would print any exception in the middle of the stack
             return None
 
     def unwind(self, pending):
@@ -225,7 +273,7 @@ def test_in(stack):
         if name in RUNNERS:
             try:
                 return text_of(RUNNERS[name](frame))
-            except (gdb.error, gdb.MemoryError, ValueError):
+            except Exception:  # it is optimized out, or the memory is gone
                 return before  # the name of its function
         before = name.rsplit(".", 1)[-1]
     return ""
@@ -271,7 +319,7 @@ def ginkgo_spec():
         texts = report["ContainerHierarchyTexts"]
         parts = [text_of((texts["array"] + i).dereference()) for i in range(int(texts["len"]))]
         return " ".join(parts + [text_of(report["LeafNodeText"])]).strip()
-    except (gdb.error, gdb.MemoryError):
+    except Exception:  # there is no Ginkgo, or it is another one
         return ""
 
 
