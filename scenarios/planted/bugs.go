@@ -130,13 +130,13 @@ var Bugs = []Bug{
 
 	{Class: "concurrency", Name: "SharedTextReplaced", Twin: "OwnText",
 		Does: "calls a function that is not safe for threads",
-		Kind: "InvalidRead", Blame: "planted.SharedTextReplaced", Page: "not-thread-safe", Hint: "use-after-free"},
+		Kind: "InvalidRead", Blame: "planted.SharedTextReplaced", Page: "not-thread-safe", Hint: "close-during-call"},
 	{Class: "concurrency", Name: "ThreadTextOutlived", Twin: "ThreadTextCopied",
 		Does: "reads a thread's text after the thread's end",
 		Kind: "InvalidRead", Blame: "planted.ThreadTextOutlived", Page: "thread-local"},
 	{Class: "concurrency", Name: "ClosedDuringCall", Twin: "ClosedAfterCall",
 		Does: "closes what another goroutine is using",
-		Kind: "InvalidRead", Blame: "session_wait", Page: "close-during-call", Hint: "use-after-free"},
+		Kind: "InvalidRead", Blame: "session_wait", Page: "close-during-call"},
 
 	{Class: "process", Name: "FreedInChild", Twin: "FreedInParent", Does: "frees memory in a forked child only",
 		Kind: "Leak_DefinitelyLost", Blame: "planted.FreedInChild",

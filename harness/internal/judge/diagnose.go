@@ -24,11 +24,8 @@ type Diagnosis struct {
 // diagnose says what an error is that was put into Go's terms. With trim, stacks end at the code under test.
 func diagnose(fr *frames.Reader, e *valgrind.Error, a account, trim bool) Diagnosis {
 	d := Diagnosis{
-		Message: a.message, Hint: hint(e.Kind, a), Places: fr.Places(e.Kind, a.sections),
+		Message: a.message, Hint: hint(e.Kind, a, !fr.Code.Program), Places: fr.Places(e.Kind, a.sections),
 		Fingerprint: result.Fingerprint(string(e.Kind), fr.Significant(e.Kind, a.sections)),
-	}
-	if fr.Code.Program && aboutGo.MatchString(d.Hint) {
-		d.Hint = ""
 	}
 	shown := a.sections
 	if fr.Code.AllFrames {

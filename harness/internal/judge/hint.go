@@ -16,18 +16,31 @@ type pattern struct {
 	when   func(a account) bool // what else the report must say; nil for nothing
 	page   string               // of cgogrind explain
 	hint   string               // what usually causes it, and what to do; see lent.fill
+	plain  string               // the same for a program without Go, if hint is about Go
 }
 
 // hint says in one or two sentences what usually causes a finding like this in cgo code, what to do, and where there is
-// more about it. It is empty where nothing better can be said than memcheck does.
-func hint(kind valgrind.Kind, a account) string {
+// more about it. It is empty where nothing better can be said than memcheck does. Of a program without Go it says nothing
+// about Go.
+func hint(kind valgrind.Kind, a account, withGo bool) string {
 	for _, p := range patterns {
-		if p.matches(kind, a) {
-			return a.lent.fill(p.hint) + " (more: cgogrind explain " + p.page + ")"
+		if !p.matches(kind, a) {
+			continue
 		}
+		text := p.hint
+		if !withGo && p.plain != "" {
+			text = p.plain
+		}
+		if !withGo && aboutGo.MatchString(text) {
+			return ""
+		}
+		return a.lent.fill(text) + " (more: cgogrind explain " + p.page + ")"
 	}
 	return ""
 }
+
+// aboutGo matches hints that help with cgo code only.
+var aboutGo = regexp.MustCompile(`\b(Go|cgo|goroutine|nil|C\.[A-Za-z]+|runtime\.[A-Z]\w+|unsafe\.\w+|sync\.\w+)\b`)
 
 func (p pattern) matches(kind valgrind.Kind, a account) bool {
 	return (p.kind == nil || p.kind.MatchString(string(kind))) &&
@@ -74,13 +87,16 @@ var patterns = []pattern{
 			"(pthread_key_create) is that thread's to free."},
 	{kind: badFree, memory: []memory{cFreed}, page: "double-free",
 		hint: "It was freed before, at the second stack: it needs one owner. Set a pointer to nil when it is freed, and " +
-			"make Close do nothing the second time."},
+			"make Close do nothing the second time.",
+		plain: "It was freed before, at the second stack: it needs one owner."},
 	{kind: badFree, memory: []memory{cInside, cOutside}, page: "inside-block",
 		hint: "free takes the pointer that malloc returned, not one to somewhere else in the block: is it a part of a " +
 			"struct, or does a library keep a header before it?"},
-	{kind: badFree, memory: []memory{noBlock}, when: label(`in a \S+ mapped file \S*/libc\S* segment`), page: "strerror",
+	{kind: badFree, memory: []memory{noBlock}, when: label(`in a \S+ mapped file \S*/` + libcFile + ` segment`), page: "strerror",
 		hint: "malloc did not return this pointer: it is libc's own. The text that strerror returns belongs to libc: let " +
-			"strerror_r write into a buffer of yours, or copy it, and free neither it nor anything that Go made."},
+			"strerror_r write into a buffer of yours, or copy it, and free neither it nor anything that Go made.",
+		plain: "malloc did not return this pointer: it is libc's own. The text that strerror returns belongs to libc: let " +
+			"strerror_r write into a buffer of yours, or copy it, and do not free it."},
 	{kind: badFree, memory: []memory{noBlock}, page: "borrowed",
 		hint: "malloc did not return this pointer. What getenv, strerror, dlerror or inet_ntoa return is theirs, and so " +
 			"is what the library's documentation does not tell you to free: copy it, and free only what you made."},
@@ -88,12 +104,18 @@ var patterns = []pattern{
 	// Reading and writing.
 	{kind: access, memory: []memory{lentMemory}, page: "overwritten-result",
 		hint: "This WHAT belongs to OWNER, which lent it until END, and has taken it back: COPY."},
+	{kind: access, memory: []memory{goCollected}, when: inGo, page: "kept-pointer",
+		hint: "The garbage collector saw nothing that pointed to this memory: a uintptr, or a pointer that is in C memory only, " +
+			"does not keep it. Keep a pointer in Go, or a runtime.Pinner, until the last use."},
 	{memory: []memory{goCollected}, page: "kept-pointer",
 		hint: "C still used this memory when nothing in Go did any more. Keep it reachable for as long as C holds the " +
 			"pointer (a runtime.Pinner, or runtime.KeepAlive after the last call), or copy it into C memory (C.CBytes, " +
 			"C.malloc)."},
 	{memory: []memory{goFreed}, page: "go-memory-freed",
 		hint: "C code gave memory to free that Go made and that belongs to the garbage collector."},
+	{kind: access, memory: []memory{goPast, goBefore}, when: both(inGo, not(stackHas(copyFromC))), page: "unsafe-slice",
+		hint: "Go code left this memory: unsafe.Slice, unsafe.String and unsafe.Add believe what they are told. Is the length in " +
+			"elements, and is it this memory's?"},
 	{kind: read, memory: []memory{goPast}, when: label(` after a Go (string|\[\]byte) `), page: "terminator",
 		hint: "Check the length that C was given: is it this memory's? A Go string or slice has no zero byte at its end: " +
 			"C code that looks for one needs a copy made by C.CString."},
@@ -106,7 +128,8 @@ var patterns = []pattern{
 	{memory: []memory{goBefore}, page: "off-by-one",
 		hint: "C code went below the first byte of memory that Go gave it: is an offset or an index negative?"},
 	{kind: access, memory: []memory{nearNil}, page: "nil-pointer",
-		hint: "The pointer was nil: did Go pass it so, or did nobody look whether the function that returned it had failed?"},
+		hint:  "The pointer was nil: did Go pass it so, or did nobody look whether the function that returned it had failed?",
+		plain: "The pointer was null: did nobody look whether the function that returned it had failed?"},
 	{kind: access, memory: []memory{cFreed}, when: freedBy(`^realloc$`), page: "moved-buffer",
 		hint: "realloc moved the memory when it grew, and somebody still has the former place: ask for the pointer again " +
 			"after each call that may grow it."},
@@ -116,23 +139,32 @@ var patterns = []pattern{
 			"its Go owner any more. Call runtime.KeepAlive with the owner after the last use."},
 	{kind: access, memory: []memory{cFreed}, when: freedBy(threadEnd), page: "thread-local",
 		hint: "The memory went with its thread. A goroutine may run on another thread after each call, unless it has " +
-			"called runtime.LockOSThread: copy a thread's own text before the goroutine does anything else."},
-	{kind: access, memory: []memory{cFreed}, when: stackHas(`^_cgoexp_`), page: "callback-data",
-		hint: "C called Go with data that was freed: the data of a callback is needed until the callback is " +
+			"called runtime.LockOSThread: copy a thread's own text before the goroutine does anything else.",
+		plain: "The memory went with its thread: copy what is a thread's own before the thread ends."},
+	{kind: access, memory: []memory{cFreed}, when: inCallback, page: "callback-data",
+		hint: "C called Go code that used memory which was freed: the data of a callback is needed until the callback is " +
 			"unregistered and its last call has returned. Hand out a cgo.Handle in its place."},
-	{kind: access, memory: []memory{cFreed}, when: stackHas(`^(start_thread|clone3?|__clone3?)$`), page: "running-thread",
-		hint: "A thread of C was still using the memory: wait for its end (pthread_join, or what the library has for it) " +
+	{kind: access, memory: []memory{cFreed}, when: both(inThread, freedElsewhere), page: "running-thread",
+		hint: "Another thread was still using the memory: wait for its end (pthread_join, or what the library has for it) " +
 			"before you free what it works on."},
+	{kind: access, memory: []memory{cFreed}, when: freedElsewhere, page: "close-during-call",
+		hint: "Another goroutine freed the memory, before this one used it or meanwhile: let Close wait for the calls that are " +
+			"under way (a sync.RWMutex), and share nothing that a call on another goroutine takes back.",
+		plain: "Another thread freed the memory, before this one used it or meanwhile: let what frees it wait for the calls that " +
+			"are under way."},
 	{kind: access, memory: []memory{cFreed}, page: "use-after-free",
 		hint: "The memory was freed while somebody still held a pointer to it: is a method called after Close, or is " +
-			"something kept that an iterator or a later call takes back?"},
+			"something kept that an iterator or a later call takes back?",
+		plain: "The memory was freed while somebody still held a pointer to it: is something used after what closes it, or kept " +
+			"that an iterator or a later call takes back?"},
 	{kind: access, when: stackHas(`^runtime\.(gostringn|gobytes)$`), page: "wanted-length",
 		hint: "C.GoStringN and C.GoBytes copy as many bytes as you say: is the length that of the buffer? snprintf and " +
 			"many others return the length that they would have needed."},
 	{kind: access, memory: []memory{cInside, cOutside}, page: "terminator",
-		when: stackHas(`^(runtime\.(gostring|findnull)|str[a-z]*|__str[a-z_0-9]*|memchr|rawmemchr|wcs[a-z]*)$`),
+		when: inText,
 		hint: "The text does not end where its memory does: is there a zero byte, and was there room for it? Where there " +
-			"is none, say how long it is (C.GoStringN)."},
+			"is none, say how long it is (C.GoStringN).",
+		plain: "The text does not end where its memory does: is there a zero byte, and was there room for it?"},
 	{kind: write, memory: []memory{cOutside}, when: both(label(`^(Address 0x[0-9A-F]+ is )?0 bytes after a block `),
 		message(`of size 1$`)), page: "terminator",
 		hint: "One byte behind the end: is there room for the zero byte of a string? It needs one byte more than its " +
@@ -153,9 +185,13 @@ var patterns = []pattern{
 			"with calloc, and write only what was filled in."},
 	{kind: uninit, when: label(`created by a stack allocation`), page: "unset-output",
 		hint: "A variable of C was used that no one set: did the function that had to set it fail? Look at what it " +
-			"returned before using its outputs."},
+			"returned before using its outputs.",
+		plain: "A variable was used that no one set: did the function that had to set it fail? Look at what it returned before " +
+			"using its outputs."},
 	{kind: uninit, when: label(`created by a heap allocation`), page: "not-cleared",
 		hint: "malloc, unlike Go, does not clear memory: use C.calloc, or set all of it. If a call was to fill it, look " +
+			"how much it did fill.",
+		plain: "Nobody wrote to this memory since it was allocated: use calloc, or set all of it. If a call was to fill it, look " +
 			"how much it did fill."},
 
 	// Odd arguments.
@@ -163,7 +199,9 @@ var patterns = []pattern{
 		hint: "memcpy and strcpy may do anything when source and destination overlap: use memmove."},
 	{kind: only("FishyValue"), page: "negative-size",
 		hint: "The size was negative before it became a size_t, a very large number: check a difference of lengths " +
-			"before you allocate, and do not convert len(…) to a smaller type."},
+			"before you allocate, and do not convert len(…) to a smaller type.",
+		plain: "The size was negative before it became a size_t, a very large number: check a difference of lengths before you " +
+			"allocate."},
 
 	// Leaks.
 	{kind: leak, when: stackHas(`\._Cfunc_(CString|CBytes)$`), page: "cstring",
@@ -172,9 +210,121 @@ var patterns = []pattern{
 	{kind: leak, when: stackHas(`\._Cfunc__CMalloc$`), page: "cstring",
 		hint: "The garbage collector does not free what C.malloc returns: defer C.free on the next line, or free it " +
 			"where its owner is closed."},
-	{kind: leak, page: "missing-close",
+	{kind: only("Leak_PossiblyLost"), page: "Leak_PossiblyLost",
+		hint: "Only pointers into its middle are left, which may be chance: does something hold it that way on purpose, or was it " +
+			"to be freed?"},
+	{kind: only("Leak_IndirectlyLost"), page: "Leak_IndirectlyLost",
+		hint: "Only blocks that are lost themselves point to this one: free it with what owns it."},
+	{kind: only("Leak_DefinitelyLost"), page: "missing-close",
 		hint: "The last pointer to this memory is gone: call what frees it (C.free, or the library's own function) before, " +
-			"on every path, or from runtime.AddCleanup if a Go object owns it."},
+			"on every path, or from runtime.AddCleanup if a Go object owns it.",
+		plain: "The last pointer to this memory is gone: call what frees it before, on every path."},
+}
+
+// libcFile matches the file names of glibc and musl.
+const libcFile = `(libc\.so\.6|libc-2\.[0-9]+\.so|(ld|libc\.)-?musl-\S+)`
+
+// copyFromC matches what copies C's memory for C.GoString, C.GoStringN and C.GoBytes.
+const copyFromC = `^runtime\.(gostring|gostringn|gobytes|findnull)$`
+
+// textFunction matches libc's functions that go by a zero byte.
+var textFunction = regexp.MustCompile(`^(__)?(str[a-z]+|wcs[a-z]+|memchr|rawmemchr)(_[a-z0-9_]+)?$`)
+
+// inText says whether the end of a text was looked for: by libc, or memcheck in its place, or by C.GoString.
+func inText(a account) bool {
+	if stackHas(`^runtime\.(gostring|findnull)$`)(a) {
+		return true
+	}
+	if len(a.sections) == 0 || len(a.sections[0].Stack) == 0 {
+		return false
+	}
+	top := a.sections[0].Stack[0]
+	return textFunction.MatchString(top.Function) && (strings.Contains(top.Object, "/vgpreload_") || libcObject.MatchString(top.Object))
+}
+
+var libcObject = regexp.MustCompile(`/` + libcFile + `$`)
+
+// inCallback says whether Go code that C called did it, and not C code that this called in turn.
+func inCallback(a account) bool {
+	if len(a.sections) == 0 {
+		return false
+	}
+	for _, f := range a.sections[0].Stack {
+		switch name := frames.GoName(f.Function); {
+		case strings.HasPrefix(name, "_cgoexp_"):
+			return true
+		case name == "runtime.asmcgocall":
+			return false
+		}
+	}
+	return false
+}
+
+// inThread says whether it was a thread that C made.
+func inThread(a account) bool {
+	return len(a.sections) > 0 && threadOf(a.sections[0].Stack).kind == cThread
+}
+
+// freedElsewhere says whether the memory was freed on another goroutine or thread, as far as the stacks tell: where several
+// run the same function, they do not.
+func freedElsewhere(a account) bool {
+	for _, s := range a.sections {
+		if strings.HasSuffix(s.Text.Text, "free'd") {
+			return threadOf(a.sections[0].Stack).differs(threadOf(s.Stack))
+		}
+	}
+	return false
+}
+
+// thread is what a stack tells of the goroutine or thread that it is of.
+type thread struct {
+	kind  threadKind
+	began string // the function that it began with; empty if the stack does not reach so far
+}
+
+type threadKind int
+
+const (
+	anyThread threadKind = iota
+	mainThread
+	cThread
+	goroutine
+)
+
+func (t thread) differs(o thread) bool {
+	if t.kind == anyThread || o.kind == anyThread {
+		return false
+	}
+	return t.kind != o.kind || t.began != "" && o.began != "" && t.began != o.began
+}
+
+// callsOnce matches what goroutines begin with that calls one function of the user's and ends.
+var callsOnce = regexp.MustCompile(`^(sync\.\(\*WaitGroup\)|golang\.org/x/sync/errgroup\.\(\*Group\))\.Go\.func[0-9]+$`)
+
+func threadOf(stack []valgrind.Frame) thread {
+	t := thread{}
+	before := ""
+	for i, f := range stack {
+		name := frames.GoName(f.Function)
+		switch {
+		case name == "start_thread", name == "runtime.goexit":
+			t.kind = cThread
+			if name == "runtime.goexit" {
+				t.kind = goroutine
+			}
+			t.began = before
+			if i > 1 && callsOnce.MatchString(before) && frames.GoPackage(stack[i-2].Function) != frames.GoPackage(before) {
+				t.began = frames.GoName(stack[i-2].Function)
+			}
+			return t
+		case frames.GoPackage(name) != "" && !strings.HasPrefix(name, "_cgo"):
+			t.kind = goroutine
+		case name == "main" && t.kind == anyThread:
+			t.kind = mainThread
+		}
+		before = name
+	}
+	return t
 }
 
 // threadEnd matches what calls the destructors of a thread's own data, in glibc and musl.
@@ -264,6 +414,8 @@ func message(text string) func(account) bool {
 func both(f, g func(account) bool) func(account) bool {
 	return func(a account) bool { return f(a) && g(a) }
 }
+
+func not(f func(account) bool) func(account) bool { return func(a account) bool { return !f(a) } }
 
 // inGo says whether it was Go code that read or wrote.
 func inGo(a account) bool {

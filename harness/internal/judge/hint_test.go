@@ -43,6 +43,10 @@ func TestPatterns(t *testing.T) {
 		"The pointer was nil",          // TestGoMemory, nil in C
 		"The text does not end where",  // TestHintOfTextWithoutEnd
 		"This WHAT belongs to OWNER, ", // TestHintOfLentMemory
+		"The garbage collector saw",    // TestHintOfGoCode
+		"Go code left this memory",     // TestHintOfGoCode
+		"Only pointers into",           // TestHintOfLeaks
+		"Only blocks that are",         // TestHintOfLeaks
 	}
 	for _, p := range patterns {
 		if _, ok := explain.Find(p.page); !ok {
@@ -63,7 +67,7 @@ func TestPatterns(t *testing.T) {
 
 func TestHintOfCgoCheck(t *testing.T) {
 	e := &valgrind.Error{Kind: cgoCheck, Sections: []valgrind.Section{stack(goFree, testA)}}
-	if got := hint(e.Kind, tell(e)); !strings.Contains(got, "runtime.Pinner") {
+	if got := hint(e.Kind, tell(e), true); !strings.Contains(got, "runtime.Pinner") {
 		t.Errorf("hint %q", got)
 	}
 }
@@ -85,7 +89,7 @@ func TestHintOfTextWithoutEnd(t *testing.T) {
 		e := &valgrind.Error{Kind: "InvalidRead", Sections: []valgrind.Section{stack(c.stack...),
 			labelled("Address 0x4a42398 is 0 bytes after a block of size 8 alloc'd", libc, testA)}}
 		e.What.Text = "Invalid read of size 1"
-		if got := hint(e.Kind, tell(e)); !strings.HasSuffix(got, "(more: cgogrind explain "+c.page+")") {
+		if got := hint(e.Kind, tell(e), true); !strings.HasSuffix(got, "(more: cgogrind explain "+c.page+")") {
 			t.Errorf("%s: hint %q, want %s", c.name, got, c.page)
 		}
 	}
@@ -127,7 +131,7 @@ func TestHintOfLentMemory(t *testing.T) {
 			labelled("Address 0x8a32020 is "+c.lent, dfree, testA)}}
 		e.What.Text = c.what
 		a := tell(e)
-		if got := hint(e.Kind, a); !strings.HasPrefix(got, c.begins) ||
+		if got := hint(e.Kind, a, true); !strings.HasPrefix(got, c.begins) ||
 			!strings.HasSuffix(got, "(more: cgogrind explain "+c.page+")") {
 			t.Errorf("%s: hint %q", c.lent, got)
 		}
@@ -155,5 +159,171 @@ func TestLendersAreKnown(t *testing.T) {
 		if !known[m[1]+m[2]] {
 			t.Errorf("%s lends and is not in the table", m[1]+m[2])
 		}
+	}
+}
+
+// freedAt is a use of memory that was freed, with the stacks of both.
+func freedAt(use, free []valgrind.Frame) *valgrind.Error {
+	e := &valgrind.Error{Kind: "InvalidRead", Sections: []valgrind.Section{stack(use...),
+		labelled("Address 0x4a42398 is 0 bytes inside a block of size 8 free'd", free...), labelled("Block was alloc'd at", libc, testA)}}
+	e.What.Text = "Invalid read of size 1"
+	return e
+}
+
+func frame(function string) valgrind.Frame { return valgrind.Frame{Function: function, Object: binary} }
+
+// Who freed memory that is still used: the same thread, another one or nobody knows.
+func TestHintOfFreedMemory(t *testing.T) {
+	on := func(functions ...string) (s []valgrind.Frame) {
+		for _, f := range functions {
+			s = append(s, frame(f))
+		}
+		return s
+	}
+	const (
+		goexit    = "runtime.goexit.abi0"
+		asmcgo    = "runtime.asmcgocall.abi0"
+		rustStart = "std::sys::thread::unix::Thread::new::thread_start"
+	)
+	test := on("get", asmcgo, "p.Get", "p.TestA", "testing.tRunner", goexit)
+	work := on("work", "start_thread", "clone")
+	for _, c := range []struct {
+		name      string
+		use, free []valgrind.Frame
+		page      string
+	}{
+		{"one goroutine", test, on("free", asmcgo, "p.Close", "p.TestA", "testing.tRunner", goexit), "use-after-free"},
+		{"another goroutine", test, on("free", asmcgo, "p.Close", "p.TestA.func1", goexit), "close-during-call"},
+		{"two that a WaitGroup started", on("get", "p.TestA.func1", "sync.(*WaitGroup).Go.func1", goexit),
+			on("free", "p.TestA.func2", "sync.(*WaitGroup).Go.func1", goexit), "close-during-call"},
+		{"deferred Done", on("get", "p.TestA.func1", "sync.(*WaitGroup).Go.func1", goexit),
+			on("free", "sync.(*WaitGroup).Done", "sync.(*WaitGroup).Go.func1", goexit), "close-during-call"},
+		{"one of several workers", on("get", "p.worker", goexit), on("free", "p.worker", goexit), "use-after-free"},
+		{"a subtest, or its parent", on("get", "p.TestA.func1", "testing.tRunner", goexit),
+			on("free", "p.TestA", "testing.tRunner", goexit), "use-after-free"},
+		{"a stack that is cut off", on("get", "p.Get"), on("free", "p.Close", "p.TestA.func1", goexit), "use-after-free"},
+		{"a thread of C", work, test, "running-thread"},
+		{"a thread of C, which freed it", work, on("free", "work", "start_thread", "clone"), "use-after-free"},
+		{"two threads of C", work, on("free", "other", "start_thread", "clone"), "running-thread"},
+		{"a thread of C in C", work, on("free", "main"), "running-thread"},
+		{"freed by a thread of C", test, work, "close-during-call"},
+		{"a thread of C, freed nobody knows where", work, on("free"), "use-after-free"},
+		{"a Rust test", on("demo::first", rustStart, "start_thread", "clone"), on("free", "demo::first", rustStart, "start_thread", "clone"),
+			"use-after-free"},
+		{"a callback", on("p.progressed", "_cgoexp_0123456789ab_progressed", "runtime.cgocallback", "job", asmcgo, "p.TestA",
+			"testing.tRunner", goexit), test, "callback-data"},
+		{"C that a callback called", on("get", asmcgo, "p.progressed", "_cgoexp_0123456789ab_progressed", "job", asmcgo, "p.TestA",
+			"testing.tRunner", goexit), test, "use-after-free"},
+	} {
+		e := freedAt(c.use, c.free)
+		if got := hint(e.Kind, tell(e), true); !strings.HasSuffix(got, "(more: cgogrind explain "+c.page+")") {
+			t.Errorf("%s: hint %q, want %s", c.name, got, c.page)
+		}
+	}
+}
+
+// What is said of C and Rust programs is not about Go, and each hint that a program without Go can get says something.
+func TestHintsWithoutGo(t *testing.T) {
+	for _, p := range patterns {
+		text := p.hint
+		if p.plain != "" {
+			text = p.plain
+			if !aboutGo.MatchString(p.hint) && !strings.Contains(p.hint, "of C") && !strings.Contains(p.hint, "Close") &&
+				!strings.Contains(p.hint, "len(") {
+				t.Errorf("%q is not about Go: it needs no %q", p.hint, p.plain)
+			}
+		}
+		if aboutGo.MatchString(p.plain) || strings.Contains(p.plain, "Close") {
+			t.Errorf("%q is about Go", p.plain)
+		}
+		if !aboutGo.MatchString(text) && strings.Contains(text, "len(…)") {
+			t.Errorf("%q is about Go", text)
+		}
+	}
+	for _, c := range []struct {
+		e    *valgrind.Error
+		want string
+	}{
+		{freedAt([]valgrind.Frame{frame("get"), frame("main")}, []valgrind.Frame{frame("free"), frame("main")}),
+			"something used after what closes it"},
+		{&valgrind.Error{Kind: "Leak_DefinitelyLost", Sections: []valgrind.Section{stack(frame("malloc"), frame("main"))}},
+			"call what frees it before, on every path"},
+		{freedAt([]valgrind.Frame{frame("p.fini"), frame("main")}, []valgrind.Frame{frame("free"), frame("runtime.runFinalizers"), frame("main")}), ""},
+	} {
+		if got := hint(c.e.Kind, tell(c.e), false); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("hint %q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestHintOfLeaks(t *testing.T) {
+	for kind, page := range map[valgrind.Kind]string{
+		"Leak_DefinitelyLost": "missing-close", "Leak_PossiblyLost": "Leak_PossiblyLost", "Leak_IndirectlyLost": "Leak_IndirectlyLost",
+		"Leak_StillReachable": "",
+	} {
+		e := &valgrind.Error{Kind: kind, Sections: []valgrind.Section{stack(libc, testA)}}
+		got := hint(kind, tell(e), true)
+		if page == "" && got != "" || !strings.Contains(got, page) || strings.Contains(got, "last pointer") != (kind == "Leak_DefinitelyLost") {
+			t.Errorf("%s: hint %q", kind, got)
+		}
+	}
+}
+
+// Go code that reads or writes by itself is not called C code.
+func TestHintOfGoCode(t *testing.T) {
+	made := labelled("Address 0xc000012340 is 0 bytes after a block of size 8 alloc'd", goRequestFrame, goMallocFrame,
+		at(71, "runtime.makeslice", "/usr/local/go/src/runtime/slice.go", 1), testA)
+	in := func(frames ...valgrind.Frame) *valgrind.Error {
+		e := &valgrind.Error{Kind: "InvalidRead", Sections: []valgrind.Section{stack(frames...), made}}
+		e.What.Text = "Invalid read of size 1"
+		return e
+	}
+	inside := in(testA)
+	inside.Sections[1].Text.Text = "Address 0xc000012340 is 0 bytes inside a block of size 8 alloc'd"
+	for _, c := range []struct {
+		e    *valgrind.Error
+		page string
+	}{
+		{in(testA), "unsafe-slice"},
+		{in(peek, asmcgo, testA), "off-by-one"},
+		{in(at(60, "runtime.findnull", "/usr/local/go/src/runtime/string.go", 2), at(61, "runtime.gostring", "/usr/local/go/src/runtime/string.go", 3),
+			testA), "off-by-one"},
+		{inside, "kept-pointer"},
+	} {
+		got := hint(c.e.Kind, tell(c.e), true)
+		if !strings.HasSuffix(got, "(more: cgogrind explain "+c.page+")") || c.e == inside && strings.HasPrefix(got, "C still") {
+			t.Errorf("%v: hint %q, want %s", c.e.Sections[0].Stack[0].Function, got, c.page)
+		}
+	}
+}
+
+// Functions and libraries whose names begin as libc's do are not libc's.
+func TestHintTakesNothingForLibc(t *testing.T) {
+	e := &valgrind.Error{Kind: "InvalidRead", Sections: []valgrind.Section{stack(frame("copy"), frame("stream"), frame("strip")),
+		labelled("Address 0x4a42398 is 0 bytes after a block of size 8 alloc'd", libc, testA)}}
+	e.What.Text = "Invalid read of size 4"
+	if got := hint(e.Kind, tell(e), true); strings.Contains(got, "terminator") {
+		t.Errorf("stream is taken for a function on texts: %q", got)
+	}
+	for file, page := range map[string]string{
+		"/usr/lib/x86_64-linux-gnu/libc.so.6": "strerror", "/lib/x86_64-linux-gnu/libc-2.31.so": "strerror",
+		"/lib/ld-musl-x86_64.so.1": "strerror", "/usr/lib/libcurl.so.4.8.0": "borrowed", "/usr/lib/libcrypto.so.3": "borrowed",
+	} {
+		e := &valgrind.Error{Kind: "InvalidFree", Sections: []valgrind.Section{stack(vgFree, testA),
+			labelled("Address 0x4a42398 is in a r-- mapped file " + file + " segment")}}
+		if got := hint(e.Kind, tell(e), true); !strings.HasSuffix(got, "explain "+page+")") {
+			t.Errorf("%s: hint %q, want %s", file, got, page)
+		}
+	}
+}
+
+// What lies behind memory that was lent has not been taken back.
+func TestHintBehindLentMemory(t *testing.T) {
+	e := &valgrind.Error{Kind: "InvalidRead", Sections: []valgrind.Section{stack(peek, testA),
+		labelled("Address 0x8a32020 is 0 bytes after a text lent by strerror of size 17 client-defined", dfree, testA)}}
+	e.What.Text = "Invalid read of size 1"
+	a := tell(e)
+	if got := hint(e.Kind, a, true); !strings.Contains(got, "off-by-one") || strings.Contains(a.message, "was lent") {
+		t.Errorf("%q, hint %q", a.message, got)
 	}
 }

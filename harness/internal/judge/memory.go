@@ -86,6 +86,9 @@ func tell(e *valgrind.Error) account {
 		case i > 0 && text == "" && len(stack) == 0:
 		case lentText.MatchString(text):
 			a.memory, a.lent = lentMemory, parseLent(text)
+			if a.lent.where != "inside" { // it is not what was taken back, or is freed
+				a.memory = cOutside
+			}
 			a.add(a.lent.String(), stack, stack)
 		default:
 			if isBlock {

@@ -128,7 +128,7 @@ func TestGoMemory(t *testing.T) {
 			if diff := cmp.Diff(c.labels, labels); diff != "" {
 				t.Error(diff)
 			}
-			if got := hint(c.kind, a); c.hint == "" && got != "" || !strings.Contains(got, c.hint) {
+			if got := hint(c.kind, a, true); c.hint == "" && got != "" || !strings.Contains(got, c.hint) {
 				t.Errorf("hint %q, want %q in it", got, c.hint)
 			}
 		})

@@ -119,9 +119,6 @@ func (p *Program) Finish(o Outcome) {
 	}
 }
 
-// aboutGo matches hints that help with cgo code only.
-var aboutGo = regexp.MustCompile(`\b(Go|cgo|C\.[A-Za-z]+|runtime\.[A-Z]\w+)\b`)
-
 // emit sends a test's verdict: what rule makes of it, as it is and if all findings were known.
 func (p *Program) emit(t *test, output string, rule func() ruling) {
 	r := rule()
