@@ -66,7 +66,7 @@ type Package struct {
 	ModulePath string // empty for the standard library
 	ModuleDir  string
 	Binary     string // the test binary; empty if the package has no tests
-	HasCgo     bool   // cgo code in the package's own closure, other than the standard library's
+	HasCgo     bool   // the package's own closure calls C, with cgo or as purego does it; the standard library does not count
 	HasGinkgo  bool   // its test binary holds Ginkgo, and has its flags
 	Failed     *Failure
 }
@@ -234,12 +234,6 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 	if b.goEnv.GOOS != "linux" {
 		return nil, fmt.Errorf("GOOS=%s: memcheck runs Linux programs only", b.goEnv.GOOS)
 	}
-	if b.goEnv.CgoEnabled != "1" {
-		if shell.Getenv(cfg.Env, "CGO_ENABLED") == "0" {
-			return nil, errors.New("CGO_ENABLED=0 is set: C code is what memcheck is for, so unset it")
-		}
-		return nil, fmt.Errorf("%w: %s; install one (apt-get install gcc libc6-dev)", ErrNoCompiler, b.goEnv.CC)
-	}
 	if err := b.checkFlags(); err != nil {
 		return nil, err
 	}
@@ -343,7 +337,7 @@ func (b *builder) goRun(ctx context.Context, step string, args ...string) ([]byt
 type listed struct {
 	ImportPath, Name, Dir, ForTest string
 	Standard, DepOnly              bool
-	CgoFiles                       []string
+	GoFiles, CgoFiles, Imports     []string
 	TestGoFiles, XTestGoFiles      []string
 	TestImports, XTestImports      []string
 	Deps                           []string
@@ -397,8 +391,8 @@ func (p *listed) failed(test *listed) *Failure {
 }
 
 func (b *builder) list(ctx context.Context) error {
-	args := []string{"list", "-e", "-test", "-deps", "-json=ImportPath,Name,Dir,ForTest,Standard,DepOnly,CgoFiles," +
-		"TestGoFiles,XTestGoFiles,TestImports,XTestImports,Deps,Module,Error,DepsErrors", "-tags=" + strings.Join(b.res.Tags, ",")}
+	args := []string{"list", "-e", "-test", "-deps", "-json=ImportPath,Name,Dir,ForTest,Standard,DepOnly,GoFiles," +
+		"CgoFiles,Imports,TestGoFiles,XTestGoFiles,TestImports,XTestImports,Deps,Module,Error,DepsErrors", "-tags=" + strings.Join(b.res.Tags, ",")}
 	args = append(append(args, b.cfg.Flags...), "--")
 	out, err := b.goRun(ctx, "listing packages", append(args, b.cfg.Patterns...)...)
 	if err != nil {
@@ -419,6 +413,8 @@ func (b *builder) list(ctx context.Context) error {
 		}
 	}
 	ceph := false
+	callers := callers{}
+	var without []string // what calls no C, where there is no cgo
 	for _, p := range matched {
 		pkg := Package{ImportPath: p.ImportPath, Name: p.Name, Dir: p.Dir}
 		pkg.Failed = p.failed(all[p.ImportPath+".test"])
@@ -435,15 +431,26 @@ func (b *builder) list(ctx context.Context) error {
 			if d == nil || d.Standard && d != p {
 				continue
 			}
-			pkg.HasCgo = pkg.HasCgo || len(d.CgoFiles) > 0
+			pkg.HasCgo = pkg.HasCgo || len(d.CgoFiles) > 0 || callers.has(d)
 			pkg.HasGinkgo = pkg.HasGinkgo || name == ginkgoModule
 			ceph = ceph || d.Module != nil && d.Module.Path == goCeph
+		}
+		if !b.usesCgo() && !pkg.HasCgo && pkg.Failed == nil {
+			without = append(without, p.ImportPath)
+			continue
 		}
 		if len(p.TestGoFiles)+len(p.XTestGoFiles) > 0 && pkg.Failed == nil {
 			pkg.Binary = pkg.testName() // its path comes with the build
 			b.addHooks(p)
 		}
 		b.res.Packages = append(b.res.Packages, pkg)
+	}
+	if !b.usesCgo() && !slices.ContainsFunc(b.res.Packages, func(p Package) bool { return p.HasCgo }) {
+		return b.noCgo()
+	}
+	if len(without) > 0 {
+		fmt.Fprintf(b.cfg.Progress, "without cgo (CGO_ENABLED=0) there is nothing that memcheck could check in %s\n",
+			strings.Join(without, ", "))
 	}
 	if ceph {
 		tag, err := cephTag(ctx, b.cc, b.res.Tags)

@@ -49,7 +49,7 @@ func Main(ctx context.Context, cfg Config) (*Result, error) {
 	if strings.HasSuffix(b.cfg.Patterns[0], ".go") {
 		what = b.cfg.Patterns
 	}
-	if rel, err := filepath.Rel(b.goEnv.GOMODCACHE, pkg.Dir); err != nil || !filepath.IsLocal(rel) {
+	if rel, err := filepath.Rel(b.goEnv.GOMODCACHE, pkg.Dir); b.usesCgo() && (err != nil || !filepath.IsLocal(rel)) {
 		file := filepath.Join(pkg.Dir, "cgogrind_threads.go")
 		b.replace[file] = filepath.Join(b.cfg.OutDir, "threads.go")
 		if err := os.WriteFile(b.replace[file], []byte(threads), 0o644); err != nil {
@@ -83,7 +83,7 @@ func Main(ctx context.Context, cfg Config) (*Result, error) {
 
 // threads is added to a main package. Threads are to be made by the C library, in programs without C code too: see
 // goruntime's cgogrind_cgo.go.
-const threads = "package main\n\nimport _ \"runtime/cgo\"\n"
+const threads = "//go:build cgo\n\npackage main\n\nimport _ \"runtime/cgo\"\n"
 
 // majorVersion is a last element of an import path that the go command leaves out of a program's name: v0 and v1 are none.
 var majorVersion = regexp.MustCompile(`^v([2-9]|[1-9][0-9]+)$`)

@@ -116,7 +116,7 @@ func (r *Reader) goTier(pkg, dir string) Tier {
 		return Module
 	case dir != "" && within(dir, r.Code.GOROOT):
 		return None
-	case isFramework(pkg):
+	case isFramework(pkg), isBridge(pkg):
 		return None
 	case !strings.Contains(strings.SplitN(pkg, "/", 2)[0], ".") && !filepath.IsAbs(dir):
 		return None // the standard library, built with -trimpath
@@ -147,6 +147,9 @@ func isFramework(pkg string) bool {
 	}
 	return false
 }
+
+// isBridge names the modules that do what cgo does: they call C for somebody else.
+func isBridge(pkg string) bool { return isPackageIn(pkg, "github.com/ebitengine/purego") }
 
 // isGenerated says whether cgo wrote the file.
 func isGenerated(file string) bool {
