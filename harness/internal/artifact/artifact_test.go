@@ -177,3 +177,29 @@ func TestLibrariesOfWhatHasNone(t *testing.T) {
 		t.Errorf("%s %v", diff, err)
 	}
 }
+
+// FuzzMachine: the description of a saved run is read or refused by name, and names no file outside of its folder.
+func FuzzMachine(f *testing.F) {
+	f.Add(`{"go":"go1.26.8","packages":{"p":{"binary":"p/p.test","libraries":[{"name":"libc.so.6"}]}}}`)
+	f.Add(`{"packages":{"p":{"binary":"../../bin/sh"}}}`)
+	f.Add(`null`)
+	f.Add(`{"packages":null}`)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(filepath.Join(dir, machineFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := Read(dir)
+		if err != nil {
+			if !strings.Contains(err.Error(), dir) {
+				t.Error(err)
+			}
+			return
+		}
+		for pkg, p := range m.Packages {
+			if _, err := m.Compare(t.Context(), dir, pkg, nil); err == nil {
+				t.Errorf("%q, which is not in the folder, was compared", p.Binary)
+			}
+		}
+	})
+}

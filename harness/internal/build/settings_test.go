@@ -1,6 +1,8 @@
 package build
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,4 +67,29 @@ func TestUnwelcomeFlags(t *testing.T) {
 			t.Errorf("%q: %v", flags, err)
 		}
 	}
+}
+
+// FuzzDescription: what lies beside a binary describes it, or is refused by name.
+func FuzzDescription(f *testing.F) {
+	sum := sha256.Sum256([]byte("binary"))
+	f.Add(fmt.Sprintf(`{"version":%d,"sha256":"%x","runtime":"instrumented","go":"go1.26.8","import_path":"p","dir":"/"}`, descriptionVersion, sum))
+	f.Add(`{"version":99}`)
+	f.Add(`null`)
+	f.Add(`{"version":1,"sha256":null,"tags":[null],"env":{}}`)
+	binary := filepath.Join(f.TempDir(), "p.test")
+	if err := os.WriteFile(binary, []byte("binary"), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(DescriptionFile(binary), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, _, err := Load(binary)
+		switch {
+		case err != nil && !strings.Contains(err.Error(), DescriptionFile(binary)):
+			t.Error(err)
+		case err == nil && (len(r.Packages) != 1 || r.Packages[0].Binary != binary || !strings.Contains(text, fmt.Sprintf("%x", sum))):
+			t.Errorf("%q is taken for a description: %+v", text, r)
+		}
+	})
 }

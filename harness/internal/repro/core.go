@@ -29,6 +29,7 @@ type Core struct {
 	// Cut says that the end of the file is missing.
 	Cut bool
 
+	size   uint64 // of the file
 	id     buildID
 	signal string // empty if there was none
 	fault  string // its address, if it has one
@@ -100,6 +101,7 @@ func (c *Core) read() error {
 	if err != nil {
 		return err
 	}
+	c.size = uint64(info.Size())
 	var header uint64 // where the program's ELF header is
 	var files []mapping
 	first := true
@@ -110,6 +112,9 @@ func (c *Core) read() error {
 		}
 		if p.Type != elf.PT_NOTE {
 			continue
+		}
+		if p.Filesz > uint64(info.Size()) {
+			return errors.New("its notes are cut")
 		}
 		data := make([]byte, p.Filesz)
 		if _, err := p.ReadAt(data, 0); err != nil {
@@ -228,7 +233,7 @@ func mappings(data []byte) []mapping {
 // memory reads the program's memory.
 func (c *Core) memory(address, size uint64) ([]byte, error) {
 	for _, p := range c.f.Progs {
-		if p.Type == elf.PT_LOAD && p.Vaddr <= address && address-p.Vaddr+size <= p.Filesz {
+		if p.Type == elf.PT_LOAD && p.Vaddr <= address && address-p.Vaddr <= p.Filesz && size <= p.Filesz-(address-p.Vaddr) && size <= c.size {
 			b := make([]byte, size)
 			_, err := p.ReadAt(b, int64(address-p.Vaddr))
 			return b, err

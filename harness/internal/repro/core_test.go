@@ -1,6 +1,8 @@
 package repro
 
 import (
+	"bytes"
+	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"io/fs"
@@ -129,4 +131,76 @@ func TestTestCommand(t *testing.T) {
 	if got := TestCommand("/bin/sh", "TestA"); got != "" {
 		t.Errorf("%s of a program that is not Go's", got)
 	}
+}
+
+// aCore is a core dump with notes and memory.
+func aCore(notes, memory []byte) []byte {
+	h := elf.Header64{Type: uint16(elf.ET_CORE), Machine: uint16(elf.EM_X86_64), Version: 1, Ehsize: 64, Phentsize: 56, Phoff: 64, Phnum: 2}
+	copy(h.Ident[:], elf.ELFMAG+"\x02\x01\x01")
+	const start = 64 + 2*56
+	var b bytes.Buffer
+	for _, part := range []any{
+		h,
+		elf.Prog64{Type: uint32(elf.PT_NOTE), Off: start, Filesz: uint64(len(notes))},
+		elf.Prog64{Type: uint32(elf.PT_LOAD), Off: start + uint64(len(notes)), Vaddr: goTextStart, Filesz: uint64(len(memory))},
+		notes, memory,
+	} {
+		_ = binary.Write(&b, binary.LittleEndian, part) // never fails
+	}
+	return b.Bytes()
+}
+
+// Sizes in a damaged core dump are larger than the file: no memory is taken for them.
+func TestSizesOfACoreDump(t *testing.T) {
+	for _, size := range []uint64{1 << 40, 1 << 62, 1<<64 - 1} {
+		whole := aCore(aNote("CORE", ntPrstatus, words(1, 2, 3)), make([]byte, 64))
+		for _, at := range []int{64 + 32, 64 + 56 + 32} { // the sizes of the notes and of the memory in the file
+			data := bytes.Clone(whole)
+			binary.LittleEndian.PutUint64(data[at:], size)
+			file := filepath.Join(t.TempDir(), "core")
+			if err := os.WriteFile(file, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if c, err := OpenCore(file); !errors.Is(err, ErrNotCore) {
+				t.Errorf("%d: %v, %v", size, c, err)
+			}
+		}
+	}
+}
+
+// FuzzCore: a core dump is read, or refused as none, and what is not in the file takes no memory.
+func FuzzCore(f *testing.F) {
+	id := aNote("Go", 4, []byte("a/b"))
+	var program bytes.Buffer // as it lies in memory
+	h := elf.Header64{Phoff: 64, Phnum: 1, Phentsize: 56}
+	copy(h.Ident[:], elf.ELFMAG)
+	_ = binary.Write(&program, binary.LittleEndian, h) // never fails
+	_ = binary.Write(&program, binary.LittleEndian, elf.Prog64{Type: uint32(elf.PT_NOTE), Vaddr: 120, Filesz: uint64(len(id))})
+	program.Write(id)
+	data := aCore(append(aNote("CORE", ntPrstatus, words(1, 2, 3)), aNote("CORE", ntFile,
+		append(words(1, 4096, goTextStart, goTextStart+4096, 0), "/bin/p\x00"...))...), program.Bytes())
+	f.Add(data)
+	f.Add(data[:200])
+	f.Add(aCore(aNote("CORE", ntAuxv, words(atPhdr, 1<<63)), nil))
+	f.Add([]byte(elf.ELFMAG))
+	file := filepath.Join(f.TempDir(), "core")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := OpenCore(file)
+		if err != nil {
+			if !errors.Is(err, ErrNotCore) || !strings.Contains(err.Error(), file) {
+				t.Errorf("%v", err)
+			}
+			return
+		}
+		defer c.Close()
+		if c.id.golang == "" {
+			t.Error("it is of no Go program")
+		}
+		if err := c.Matches(file); err == nil && !bytes.Contains(data, []byte(c.id.golang)) {
+			t.Errorf("it has the build id %s", c.id)
+		}
+	})
 }

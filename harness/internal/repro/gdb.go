@@ -206,9 +206,12 @@ func blameOf(t Target) []string {
 
 // options are gdb's: Go's own script is loaded without a line in anybody's ~/.gdbinit.
 func (g GDB) options(goroot string) []string {
-	args := []string{"-q", "-iex", "add-auto-load-safe-path " + filepath.Join(goroot, "src", "runtime", "runtime-gdb.py"),
-		"-iex", "set print thread-events off", "-iex", "set confirm off", "-iex", "set pagination off"}
-	if real, err := filepath.EvalSymlinks(goroot); err == nil && real != goroot {
+	args := []string{"-q", "-iex", "set auto-load local-gdbinit off"} // a .gdbinit in the working directory is anybody's
+	if goroot != "" {
+		args = append(args, "-iex", "add-auto-load-safe-path "+filepath.Join(goroot, "src", "runtime", "runtime-gdb.py"))
+	}
+	args = append(args, "-iex", "set print thread-events off", "-iex", "set confirm off", "-iex", "set pagination off")
+	if real, err := filepath.EvalSymlinks(goroot); goroot != "" && err == nil && real != goroot {
 		args = append(args, "-iex", "add-auto-load-safe-path "+filepath.Join(real, "src", "runtime", "runtime-gdb.py"))
 	}
 	if os.Getenv("DEBUGINFOD_URLS") == "" {

@@ -111,3 +111,32 @@ func TestTraceOfATestWithAnOddName(t *testing.T) {
 		}
 	}
 }
+
+// FuzzTrace: each call has a thread and stands in the order of the lines, and none of another process is the test's.
+func FuzzTrace(f *testing.F) {
+	f.Add("77 1.5 write(1</dev/pts/0>, \"\\26=== RUN   TestA\\n\", 17) = 17\n78 1.6 futex(0x1, FUTEX_WAIT <unfinished ...>\n" +
+		"77 1.7 clone(child_stack=0x1, flags=CLONE_VM|CLONE_THREAD) = 78\n78 1.8 <... futex resumed>) = 0\n77 1.9 +++ exited with 0 +++\n")
+	f.Add("1 1.0 clone3({flags=CLONE_THREAD}, 88) = 2\n2 1.0 clone(CLONE_THREAD) = 1\n99999999999999999999 1.1 x(\n")
+	f.Add("77 1.5 <... futex resumed>) = 0\n\x00\n77 1.6 write(1<a>, \"\\26--- PASS: \\303\\274\\\"\\\\\\n\"")
+	f.Fuzz(func(t *testing.T, text string) {
+		calls, err := readTrace(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		if len(calls) > strings.Count(text, "\n")+1 {
+			t.Errorf("%d calls", len(calls))
+		}
+		for _, c := range calls {
+			if c.thread < 1 || c.thread > len(calls) {
+				t.Errorf("%+v", c)
+			}
+			if word, test := markOf(c); (word == "") != (test == "") {
+				t.Errorf("%q is the mark %q of %q", c.text, word, test)
+			}
+		}
+		own := ofTest(calls)
+		if len(own) > len(calls) || len(calls) > 0 && (len(own) == 0 || own[0].pid != calls[0].pid) {
+			t.Errorf("%d of %d calls are the test's", len(own), len(calls))
+		}
+	})
+}

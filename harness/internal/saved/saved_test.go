@@ -380,3 +380,61 @@ func TestXMLOfSeveralLeakChecks(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// FuzzRead: whatever two files hold, what is emitted is a run: a config, then verdicts for all that was planned, and a summary
+// that agrees. What is damaged is no pass.
+func FuzzRead(f *testing.F) {
+	config := `{"config":{"run_id":"%d","protocol_version":1,"run_key":"k","shard":{"index":%[1]d,"count":2}}}` + "\n"
+	rest := `{"plan":{"package":"p","tests":["TestA","TestB"]}}` + "\n" + `{"test":{"package":"p","name":"TestA","verdict":"pass"}}` + "\n" +
+		`{"finding":{"fingerprint":"1","kind":"Leak_DefinitelyLost","package":"p","test":"TestA","tests":["TestA"],"message":"1 bytes in 1 blocks","bytes":1,"blocks":1}}` + "\n"
+	summary := `{"summary":{"passed":1,"failed":0,"inconclusive":0,"skipped":0,"findings":1,"new":1,"known":0,"suppressed":0,"elapsed_s":1}}` + "\n"
+	f.Add(fmt.Sprintf(config, 1)+rest+summary, fmt.Sprintf(config, 2)+rest)
+	f.Add(fmt.Sprintf(config, 1)+rest+summary, "")
+	f.Add(`<?xml version="1.0"?><valgrindoutput><protocolversion>4</protocolversion><protocoltool>memcheck</protocoltool>`+
+		`<status><state>RUNNING</state></status><error><unique>0x1</unique><kind>InvalidRead</kind></error>`, "")
+	f.Fuzz(func(t *testing.T, one, two string) {
+		inputs := []saved.Input{{Name: "one", Reader: strings.NewReader(one)}}
+		if two != "" {
+			inputs = append(inputs, saved.Input{Name: "two", Reader: strings.NewReader(two)})
+		}
+		c := &collector{}
+		err := saved.Read(t.Context(), inputs, c)
+		var damage *saved.DamageError
+		if err != nil && !errors.As(err, &damage) {
+			if len(c.msgs) > 0 && c.msgs[len(c.msgs)-1].Summary != nil {
+				t.Errorf("%v, after a summary", err)
+			}
+			return
+		}
+		var buf bytes.Buffer
+		enc := result.NewEncoder(&buf)
+		for _, m := range c.msgs {
+			if err := enc.Handle(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		code, codeErr := result.ReadExitCode(&buf)
+		if codeErr != nil {
+			t.Errorf("what was emitted is no run: %v", codeErr)
+		}
+		if damage != nil && code == result.ExitPass {
+			t.Errorf("%v, and it passes", damage)
+		}
+		done := map[string]bool{}
+		for _, m := range c.msgs {
+			if m.Test != nil {
+				done[m.Test.Package+" "+m.Test.Name] = true
+			}
+		}
+		for _, m := range c.msgs {
+			if m.Plan == nil {
+				continue
+			}
+			for _, name := range m.Plan.Tests {
+				if !done[m.Plan.Package+" "+name] {
+					t.Errorf("%q was planned, and has no verdict", name)
+				}
+			}
+		}
+	})
+}

@@ -47,3 +47,20 @@ func TestParseRefusesWhatIsCut(t *testing.T) {
 		t.Errorf("nothing is read as %+v, %v", c, err)
 	}
 }
+
+// FuzzParse: a command that is read is written so that it is read the same.
+func FuzzParse(f *testing.F) {
+	f.Add("CGO_CFLAGS='-O0 -g' cgogrind test -run '^TestA$' ./p")
+	f.Add(`a "b c" 'it'\''s' \d`)
+	f.Add("A=1 B='\n' c '' =x")
+	f.Fuzz(func(t *testing.T, line string) {
+		c, err := Parse(line)
+		if err != nil {
+			return
+		}
+		again, err := Parse(c.String())
+		if err != nil || again.String() != c.String() {
+			t.Errorf("%q is written as %q and then as %q (%v)", line, c, again, err)
+		}
+	})
+}

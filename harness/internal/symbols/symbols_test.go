@@ -115,3 +115,51 @@ func BenchmarkFrames(b *testing.B) {
 		}
 	}
 }
+
+// FuzzOpen: a program with damaged debugging information is refused, or some of its places have no names; each answer is the
+// same when asked for again.
+func FuzzOpen(f *testing.F) {
+	dir := f.TempDir()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		f.Skip(err)
+	}
+	source := filepath.Join(dir, "a.c")
+	if err := os.WriteFile(source, []byte("static inline int g(int x) { return x * 3; }\nint f(int x) { return g(x) + 1; }\n"), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	for _, flags := range [][]string{{"-gdwarf-4"}, {"-gdwarf-5", "-O2"}, {"-gdwarf-2", "-shared", "-nostdlib"}} {
+		object := filepath.Join(dir, "object")
+		if flags[len(flags)-1] != "-nostdlib" {
+			flags = append(flags, "-c")
+		}
+		if out, err := exec.Command("gcc", append(flags, "-o", object, source)...).CombinedOutput(); err != nil {
+			f.Fatalf("%v\n%s", err, out)
+		}
+		data, err := os.ReadFile(object)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, uint64(4))
+		f.Add(data[:len(data)/2], uint64(0))
+	}
+	file := filepath.Join(dir, "damaged")
+	f.Fuzz(func(t *testing.T, data []byte, pc uint64) {
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		table, err := symbols.Open(file)
+		if err != nil {
+			if !strings.Contains(err.Error(), file) {
+				t.Error(err)
+			}
+			return
+		}
+		for _, pc := range []uint64{pc, 0, 4, 0x1000, 1<<64 - 1} {
+			first := table.Frames(pc)
+			if diff := cmp.Diff(first, table.Frames(pc)); diff != "" {
+				t.Error(diff)
+			}
+		}
+		table.Bias("f", pc)
+	})
+}
