@@ -27,6 +27,7 @@ import (
 	"github.com/cgogrind/cgogrind/harness/internal/artifact"
 	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
+	"github.com/cgogrind/cgogrind/harness/internal/repository"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind/memcheck"
@@ -214,6 +215,7 @@ type run struct {
 	handler  result.Handler
 	start    time.Time
 	work     *workDir
+	cache    string // the folder of what is kept from run to run
 	valgrind *memcheck.Valgrind
 	built    *build.Result
 	supps    *suppressed
@@ -325,7 +327,7 @@ func (r *run) setUp(ctx context.Context) (result.ExitCode, error) {
 	if r.supps, err = newSuppressed(r.work.path, r.cfg.Suppressions); err != nil {
 		return result.ExitUsage, err
 	}
-	r.times = readTimes(filepath.Join(cacheDir(r.work.path), "times.json"))
+	r.times = readTimes(filepath.Join(r.cache, "times.json"))
 	for _, text := range r.supps.expired(r.start) {
 		fmt.Fprintln(r.cfg.Notes, text)
 	}
@@ -337,6 +339,7 @@ func (r *run) makeWorkDir() (code result.ExitCode, err error) {
 	if r.work, err = newWorkDir(shell.Getenv(r.cfg.Env, "GOTMPDIR")); err != nil {
 		return result.ExitMachine, err
 	}
+	r.cache = r.cacheDir()
 	if err := os.Mkdir(filepath.Join(r.work.path, binDir), 0o700); err != nil {
 		return result.ExitMachine, fmt.Errorf("making a temporary folder: %w", err)
 	}
@@ -354,17 +357,24 @@ func (r *run) buildConfig() build.Config {
 	return build.Config{
 		Patterns: r.cfg.Patterns, Dir: r.cfg.Dir, Env: r.work.buildEnv(r.cfg.Env), Run: r.work.run, Tags: r.cfg.Tags, Flags: r.cfg.BuildFlags,
 		Experiments: experiments, Runtime: r.cfg.Runtime, OutDir: filepath.Join(r.work.path, binDir),
-		CacheDir: cacheDir(r.work.path), Progress: r.cfg.Notes,
+		CacheDir: r.cache, Progress: r.cfg.Notes,
 	}
 }
 
-// cacheDir is where the instrumented runtime is kept from run to run, or in the run's own folder without a home.
-func cacheDir(work string) string {
+// cacheDir is where the instrumented runtime and the times of tests are kept from run to run: in the user's cache, or in the
+// run's own folder without a home, or where others could put code there that this run would build.
+func (r *run) cacheDir() string {
+	own := filepath.Join(r.work.path, "cgogrind")
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		dir = work
+		return own
 	}
-	return filepath.Join(dir, "cgogrind")
+	dir = filepath.Join(dir, "cgogrind")
+	if err := repository.CheckFolder(dir); err != nil {
+		fmt.Fprintf(r.cfg.Notes, "nothing is kept from run to run: %v\n", err)
+		return own
+	}
+	return dir
 }
 
 // buildCode tells a build that failed from a machine that lacks something for it.

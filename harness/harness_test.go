@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -205,5 +206,27 @@ func TestFitIsTheMachines(t *testing.T) {
 	err := fmt.Errorf("building: %w", &goruntime.FitError{Transformation: "x", Version: "go1.26.99"})
 	if got := buildCode(t.Context(), err); got != result.ExitMachine {
 		t.Errorf("exit code %d", got)
+	}
+}
+
+// The instrumented runtime is built from what the cache has: nobody else may write there.
+func TestCacheOfOthers(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", home)
+	work := t.TempDir()
+	var notes bytes.Buffer
+	r := &run{cfg: Config{Notes: &notes}, work: &workDir{path: work}}
+	ours := filepath.Join(home, "cgogrind")
+	if got := r.cacheDir(); got != ours || notes.Len() > 0 {
+		t.Errorf("%s, %q", got, &notes)
+	}
+	if err := os.Mkdir(ours, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(ours, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.cacheDir(); got != filepath.Join(work, "cgogrind") || !strings.Contains(notes.String(), "everybody can write to") {
+		t.Errorf("%s, %q", got, &notes)
 	}
 }

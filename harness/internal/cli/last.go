@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cgogrind/cgogrind/harness/internal/artifact"
+	"github.com/cgogrind/cgogrind/harness/internal/repository"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
@@ -47,6 +48,9 @@ func lastRunsDir() string {
 		return ""
 	}
 	sum := sha256.Sum256([]byte(root))
+	if repository.CheckFolder(filepath.Join(cache, "cgogrind")) != nil || repository.CheckFolder(filepath.Join(cache, "cgogrind", "runs")) != nil {
+		return "" // the commands in them are run again, and anybody can have put them there
+	}
 	return filepath.Join(cache, "cgogrind", "runs", filepath.Base(root)+"-"+hex.EncodeToString(sum[:6]))
 }
 

@@ -62,12 +62,18 @@ type Trust struct {
 // NewTrust trusts the user, root, and who called sudo; and the owner of the repository, if git takes it for safe: see
 // safe.directory in git help config.
 func NewTrust(ctx context.Context, root string, env []string) *Trust {
-	t := &Trust{owners: []int{os.Geteuid(), 0}, root: root}
-	if uid, err := strconv.Atoi(os.Getenv("SUDO_UID")); err == nil && os.Geteuid() == 0 {
-		t.owners = append(t.owners, uid)
-	}
+	t := &Trust{owners: users(), root: root}
 	t.git = func() bool { return isSafeForGit(ctx, root, env) }
 	return t
+}
+
+// users are the user, root, and who called sudo.
+func users() []int {
+	all := []int{os.Geteuid(), 0}
+	if uid, err := strconv.Atoi(os.Getenv("SUDO_UID")); err == nil && os.Geteuid() == 0 {
+		all = append(all, uid)
+	}
+	return all
 }
 
 // isSafeForGit asks git. A repository that git refuses because of its owner has no top level.
@@ -115,9 +121,10 @@ func (t *Trust) Check(file string) error {
 	}
 }
 
-// CheckFolder fails with an *Error if a folder that exists is not the user's own, or somebody else can write there.
-func (t *Trust) CheckFolder(dir string) error {
-	err := t.check(dir)
+// CheckFolder fails with an *Error if a folder that exists is neither the user's own nor root's, or somebody else can write
+// there.
+func CheckFolder(dir string) error {
+	err := (&Trust{owners: users()}).check(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -153,12 +160,15 @@ func (t *Trust) check(path string) error {
 
 // ownsSafe says whether a user is the owner of a repository that git takes for safe.
 func (t *Trust) ownsSafe(uid int) bool {
+	if t.git == nil {
+		return false
+	}
 	info, err := os.Stat(t.root)
 	if err != nil {
 		return false
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || int(stat.Uid) != uid || t.git == nil || !t.git() {
+	if !ok || int(stat.Uid) != uid || !t.git() {
 		return false
 	}
 	t.owners = append(t.owners, uid)

@@ -174,3 +174,16 @@ func TestOwnGroup(t *testing.T) {
 		t.Error("a group that no database names is a user's")
 	}
 }
+
+func TestCheckFolder(t *testing.T) {
+	dir := tree(t, "own/", "shared/")
+	if err := os.Chmod(filepath.Join(dir, "shared"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"own": "", "none": "", "shared": "is a folder that everybody can write to"} {
+		err := CheckFolder(filepath.Join(dir, name))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

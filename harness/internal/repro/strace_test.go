@@ -127,7 +127,7 @@ func FuzzTrace(f *testing.F) {
 			t.Errorf("%d calls", len(calls))
 		}
 		for _, c := range calls {
-			if c.thread < 1 || c.thread > len(calls) {
+			if c.thread < 1 || c.thread > strings.Count(text, "\n")+1 {
 				t.Errorf("%+v", c)
 			}
 			if word, test := markOf(c); (word == "") != (test == "") {
