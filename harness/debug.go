@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cgogrind/cgogrind/harness/internal/build"
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/result"
 	"github.com/cgogrind/cgogrind/valgrind"
@@ -26,6 +27,7 @@ type Stop struct {
 	Error  *valgrind.Error
 	// Fingerprint is that of the finding which the error makes; empty for one that is no defect.
 	Fingerprint string
+	Probe       bool // the runtime made it on purpose, to see whether it is reported
 }
 
 // serve lets gdb attach, if somebody wants that. The server's pipes have names that begin with files.
@@ -44,7 +46,7 @@ func (r *run) stop(ctx context.Context, running *memcheck.Process, p build.Packa
 	}
 	r.cfg.OnError(ctx, Stop{
 		PID: running.PID(), Vgdb: running.MonitorCommand(),
-		Binary: p.Binary, GOROOT: r.built.GOROOT, Error: e, Fingerprint: proc.Fingerprint(e),
+		Binary: p.Binary, GOROOT: r.built.GOROOT, Error: e, Fingerprint: proc.Fingerprint(e), Probe: frames.IsProbe(e),
 	})
 }
 

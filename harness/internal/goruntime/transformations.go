@@ -378,6 +378,31 @@ var transformations = []transformation{
 		},
 	},
 	{
+		Name: "probes",
+		Why: "Code under test that switches the reporting of errors off, or declares memory accessible that is not its own, makes " +
+			"the rest of the process look clean.",
+		apply: func(t *tree) error {
+			if err := t.add("runtime/cgogrind_probe.go", file("runtime/cgogrind_probe.go")); err != nil {
+				return err
+			}
+			if err := t.editGo("runtime/runtime2.go", func(g *goFile) {
+				g.field("m", "ncgocall", "cgogrindEpoch uint32; cgogrindCallers [4]uint32")
+			}); err != nil {
+				return err
+			}
+			if err := t.editGo("runtime/signal_unix.go", func(g *goFile) {
+				g.fn("sighandler").stmt("mp := gsignal.m").
+					after("if valgrindenabled && sig == sigPreempt && cgogrindSignalled(mp) { return }")
+			}); err != nil {
+				return err
+			}
+			return t.editGo("runtime/cgocall.go", func(g *goFile) {
+				g.fn("cgocall").stmt("mp.ncgocall++").
+					after("if valgrindenabled && cgogrindIsNew(mp, getg().cgogrindID) { cgogrindBeforeCall(mp, getg().cgogrindID) }")
+			})
+		},
+	},
+	{
 		Name: "collection stress",
 		Why:  "C code that keeps a Go pointer past its call is caught only if the collector happens to run in between.",
 		apply: func(t *tree) error {

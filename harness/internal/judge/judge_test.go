@@ -29,15 +29,17 @@ const (
 
 // report composes what memcheck says about a test binary, with counters that add up.
 type report struct {
-	events []valgrind.Event
-	counts valgrind.ErrorCounts
-	errors uint64
-	ids    map[string]uint64
-	lastID uint64
-	output strings.Builder
-	token  string
-	isDone bool // M.Run has returned
-	past   bool // the process ends past os.Exit
+	events  []valgrind.Event
+	counts  valgrind.ErrorCounts
+	errors  uint64
+	ids     map[string]uint64
+	lastID  uint64
+	output  strings.Builder
+	token   string
+	isDone  bool // M.Run has returned
+	past    bool // the process ends past os.Exit
+	isReady bool // it does not
+	blind   bool // memcheck looks for no leaks
 }
 
 func newReport() *report {
@@ -114,7 +116,26 @@ func (r *report) done(code int) {
 }
 
 // exit marks that the runtime brought the heap in order, as os.Exit has it do.
-func (r *report) exit() { r.mark("leaks ready") }
+func (r *report) exit() {
+	r.mark("leaks ready")
+	r.isReady = true
+}
+
+// probe reports the error that the runtime makes on purpose; the counter in its marks leaves it out.
+func (r *report) probe() {
+	r.error("InvalidRead", stack(
+		at(0x9001, "runtime.cgogrindTouch", "/usr/local/go/src/runtime/cgogrind_probe.go", 96),
+		at(0x9002, "runtime.cgogrindProbe", "/usr/local/go/src/runtime/cgogrind_probe.go", 75)))
+	r.errors--
+}
+
+// lost is the block that the runtime loses on purpose.
+func lost() *valgrind.Error {
+	return &valgrind.Error{Unique: 9999, TID: 1, Kind: "Leak_DefinitelyLost", Sections: []valgrind.Section{stack(
+		at(0x9003, "runtime.valgrindClientRequest.abi0", "/usr/local/go/src/runtime/valgrind_amd64.s", 21),
+		at(0x9004, "runtime.valgrindMalloc", "/usr/local/go/src/runtime/valgrind.go", 60),
+		at(0x9005, "runtime.cgogrindLose", "/usr/local/go/src/runtime/cgogrind_probe.go", 250))}}
+}
 
 // finish ends the report as memcheck does after M.Run has returned and os.Exit was called, leaks between FINISHED and the
 // counts.
@@ -123,6 +144,9 @@ func (r *report) finish(leaks ...valgrind.Section) *report {
 		r.exit()
 	}
 	r.add(valgrind.Status{State: "FINISHED"})
+	if r.isReady && !r.blind {
+		r.add(lost())
+	}
 	for _, l := range leaks {
 		r.error("Leak_DefinitelyLost", l)
 	}
@@ -770,7 +794,7 @@ func TestSuiteGoesOnInAnotherProcess(t *testing.T) {
 		t.Error(diff)
 	}
 	p = j.Confirm(nil)
-	third.mark("leaks ready")
+	third.exit()
 	for _, ev := range third.finish().events {
 		p.Event(ev, nil)
 	}
@@ -1372,7 +1396,7 @@ func TestProcessGoesDown(t *testing.T) {
 	})
 	t.Run("without M.Run", func(t *testing.T) {
 		r := newReport()
-		r.mark("leaks ready") // os.Exit was called
+		r.exit() // os.Exit was called
 		judge(t, r.finish(), whole).check(t, result.ExitInconclusive, verdicts{})
 	})
 	t.Run("exit status 0 before M.Run, from C", func(t *testing.T) {
@@ -1390,7 +1414,7 @@ func TestConfirmedTwice(t *testing.T) {
 		r.end("TestA", "pass")
 		if ready {
 			r.done(0)
-			r.mark("leaks ready")
+			r.exit()
 		}
 		var got []result.Verdict
 		j := New(testConfig(t), func(m result.Message) {
@@ -1437,7 +1461,6 @@ func TestOwnFailure(t *testing.T) {
 			r.begin("TestA")
 			r.end("TestA", "fail")
 			r.done(1)
-			r.mark("leaks ready")
 			p := j.Process([]string{"valgrind", binary})
 			for _, ev := range r.finish().events {
 				p.Event(ev, nil)
@@ -1490,7 +1513,6 @@ func TestRunTwice(t *testing.T) {
 		round(r, "TestA", "TestM")
 		r.done(0)
 	}
-	r.mark("leaks ready")
 	j = judge(t, r.finish(), whole)
 	j.check(t, result.ExitPass, verdicts{"TestA": result.Pass, "TestM": result.Pass})
 	if len(j.order) != 4 {
@@ -1581,7 +1603,7 @@ func TestOwedTests(t *testing.T) {
 		return p.Finish(whole)
 	}
 	idle := newReport()
-	idle.mark("leaks ready")
+	idle.exit()
 	if got := feed(idle.finish(), "TestA", "TestB"); !slices.Equal(got, []string{"TestA", "TestB"}) {
 		t.Errorf("without M.Run, %q are left", got)
 	}
@@ -1674,6 +1696,16 @@ func TestOutput(t *testing.T) {
 	}
 	if !o.failed["TestA"] || o.failed["TestB"] {
 		t.Errorf("failed: %v", o.failed)
+	}
+	for option, harmful := range map[string]bool{
+		"--leak-check=no": true, "--ignore-ranges": true, "--show-mismatched-frees": true, "--stats": false, "--vgdb-error": false,
+		"--trace-children": true, "--trace-sched": false, "-v": false, "--verbose": false,
+	} {
+		o := &Output{}
+		fmt.Fprintf(o, "==77== Handling new value x for option %s\n", option)
+		if got := len(o.changed) == 1; got != harmful {
+			t.Errorf("%s: changed from inside, taken for a problem: %v", option, got)
+		}
 	}
 	if strings.Contains(strings.Join(lines, "\n"), marker) || !slices.Contains(lines, "=== RUN   TestA") {
 		t.Errorf("lines: %q", lines)

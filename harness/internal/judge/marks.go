@@ -53,6 +53,13 @@ type markExpect struct{ kind, function, name string }
 // the collector has run, or "skipped" if it could not.
 type markLeaks struct{ what string }
 
+// markSilent says that a thread's errors did not count: what is "off" where reporting was switched off, "declared" where
+// memory was declared accessible that nobody may touch. id is of a test that called C in that thread meanwhile, or 0.
+type markSilent struct {
+	what string
+	id   uint64
+}
+
 type markDone struct{ code int }
 
 // parseMark reads the text of a client message. It returns the mark and its token; a nil mark and no error is a
@@ -99,6 +106,8 @@ func parseMark(text string) (m mark, token string, err error) {
 		m = markExpect{r.text(), r.text(), r.text()}
 	case "leaks":
 		m = markLeaks{r.text()}
+	case "silent":
+		m = markSilent{r.text(), r.number()}
 	case "done":
 		m = markDone{int(r.signed())}
 	default:

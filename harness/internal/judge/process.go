@@ -52,6 +52,7 @@ type Process struct {
 	forged        int                // marks that were not obeyed
 	told          map[string]bool    // progress that is said once: records, marks that were not obeyed
 
+	probes probes
 	whole  valgrind.Completeness
 	counts map[uint64]int // how often each error happened, by unique number; nil until the report's end
 	signal *valgrind.FatalSignal
@@ -171,6 +172,8 @@ func (p *Process) Event(ev valgrind.Event, err error) {
 		return
 	}
 	switch ev := ev.(type) {
+	case valgrind.Header:
+		p.probes.header(ev)
 	case *valgrind.Error:
 		p.error(ev)
 	case valgrind.ClientMessage:
@@ -292,6 +295,8 @@ func (p *Process) message(text string) {
 		}
 		p.leaksSkipped = p.leaksSkipped || m.what == "skipped"
 		p.leaksReady = p.leaksReady || m.what == "ready"
+	case markSilent:
+		p.silence(m)
 	case markDone:
 		p.done = true
 	}
@@ -312,6 +317,10 @@ func (p *Process) ended(t *test) string {
 // error keeps what memcheck reported as a record of the tests that it belongs to.
 func (p *Process) error(e *valgrind.Error) {
 	e = p.named(e)
+	if frames.IsProbe(e) {
+		p.probes.lost = p.probes.lost || frames.IsLostProbe(e)
+		return
+	}
 	if isNoise(p.judge.frames, e) {
 		p.reported(e, nil)
 		return

@@ -56,7 +56,7 @@ func (p *Program) Leaks(text string) string {
 	var sum growth
 	for _, e := range parseLeaks(text, p.process.judge.cfg.Binary) {
 		e = p.process.named(e)
-		if isNoise(p.process.judge.frames, e) {
+		if frames.IsProbe(e) || isNoise(p.process.judge.frames, e) {
 			continue
 		}
 		r := p.process.newRecord(e)
@@ -169,6 +169,10 @@ func (p *Program) ruling(o Outcome, problem string) ruling {
 		r = ruling{result.Inconclusive, problem}
 	case o.Signal != "" || proc.signal != nil || o.ExitCode != 0:
 		r = ruling{result.Fail, "the program failed: " + proc.ending(o)}
+	case len(proc.probes.outside) > 0: // marks name no tests here
+		for _, reason := range proc.probes.outside {
+			r = ruling{result.Inconclusive, reason}
+		}
 	case proc.layout.callCount > 0 && !proc.leaksReady:
 		r = ruling{result.Inconclusive, "leaks may be missing: " + pastExit(o)}
 	}

@@ -223,6 +223,11 @@ func (p *Process) problem(o Outcome) string {
 			"is there a goroutine that never yields?"
 	case reason == "" && o.Incomplete != "":
 		return "not all about the process is known: " + o.Incomplete
+	case reason == "" && len(p.output.changed) > 0:
+		return "memcheck's options were changed from inside (VALGRIND_CLO_CHANGE), so that errors may be missing: " + few(p.output.changed)
+	case reason == "" && p.leaksUnseen():
+		return "memcheck did not report a leak that the runtime made on purpose at the end of the process, so leaks may be missing: " +
+			"were its options changed from inside (VALGRIND_CLO_CHANGE)?"
 	case reason == "":
 		return ""
 	case o.Stopped != "":
@@ -318,6 +323,9 @@ func (p *Process) ruling(t *test, o Outcome, problem string, rulings map[*test]r
 	}
 	if doubt != "" {
 		doubts = append(doubts, doubt)
+	}
+	if silenced := p.silenced(t); silenced != "" {
+		doubts = append(doubts, silenced)
 	}
 	for _, c := range t.children {
 		switch r := rulings[c]; {
@@ -555,6 +563,9 @@ func (p *Process) outsideVerdicts(o Outcome, problem string, blamedForProblem bo
 	}
 	for name, f := range found {
 		add(name, result.Fail, whoFound(f)+few(f))
+	}
+	for name, reason := range p.probes.outside {
+		add(name, result.Inconclusive, reason)
 	}
 	for _, f := range p.outsideFolds {
 		add(f.outside, result.Inconclusive, fmt.Sprintf("memcheck counted %s of a kind that it had reported before",

@@ -86,10 +86,13 @@ func (s *Session) Debug(ctx context.Context, g GDB) (Attempt, error) {
 			return
 		}
 		isTarget := slices.Contains(s.Target.Fingerprints, stop.Fingerprint) || len(s.Target.Fingerprints) == 0 && stop.Fingerprint != ""
-		if !isTarget {
+		switch {
+		case stop.Probe:
+			stopErr = resume(runCtx, stop)
+		case !isTarget:
 			s.Note("going on after %s, which is not it", stop.Error.Kind)
 			stopErr = resume(runCtx, stop)
-		} else {
+		default:
 			shown = true
 			stopErr = g.attach(runCtx, s.Target, stop)
 		}

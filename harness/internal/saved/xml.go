@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/frames"
 	"github.com/cgogrind/cgogrind/harness/internal/judge"
 	"github.com/cgogrind/cgogrind/harness/internal/report"
 	"github.com/cgogrind/cgogrind/harness/result"
@@ -124,7 +125,7 @@ func seconds(time string) float64 {
 }
 
 func (x *xmlReport) error(e *valgrind.Error) {
-	if !x.countsLeak(e.Kind) {
+	if !x.countsLeak(e.Kind) || frames.IsProbe(e) {
 		return
 	}
 	d, ok := x.report.Diagnose(e)
