@@ -19,8 +19,9 @@ type Program struct {
 	process *Process
 	whole   *test
 	tests   []*test
-	again   string   // the command that runs it again
-	libtest *Libtest // nil if it is none
+	named   map[string]*test // once it is needed
+	again   string           // the command that runs it again
+	libtest *Libtest         // nil if it is none
 }
 
 // Program returns the judge of a run of a program; command is its command line, again what runs it again. With libtest,
@@ -271,12 +272,22 @@ func (p *Program) ofFunction(function string) *test {
 	if !ok {
 		return nil
 	}
-	for _, t := range p.tests {
-		if rest, ok := strings.CutPrefix(name, t.name); ok && (rest == "" || strings.HasPrefix(rest, "::")) {
-			return t
+	if p.named == nil {
+		p.named = make(map[string]*test)
+		for _, t := range p.tests {
+			p.named[t.name] = t
 		}
 	}
-	return nil
+	for {
+		if t := p.named[name]; t != nil {
+			return t
+		}
+		i := strings.LastIndex(name, "::")
+		if i < 0 {
+			return nil
+		}
+		name = name[:i]
+	}
 }
 
 // maxThreadName is how much of a thread's name Linux keeps. libtest runs each test in a thread of its name.
@@ -356,6 +367,9 @@ type Libtest struct {
 	outputs  map[string]*tail
 	summary  bool
 	counts   [3]int // passed, failed, ignored
+
+	tests, ignored map[string]bool // those of Tests and Ignored
+	whole          *bool           // what complete says, until there is another line
 }
 
 var (
@@ -382,8 +396,13 @@ func (l *Libtest) Write(b []byte) (int, error) {
 }
 
 func (l *Libtest) line(s string) {
+	l.whole = nil
 	if l.results == nil {
 		l.results, l.failures, l.outputs = map[string]string{}, map[string]bool{}, map[string]*tail{}
+		l.tests = make(map[string]bool)
+		for _, name := range l.Tests {
+			l.tests[name] = true
+		}
 	}
 	if m := libtestSummary.FindStringSubmatch(s); m != nil {
 		l.summary, l.listing, l.current = true, false, ""
@@ -392,7 +411,7 @@ func (l *Libtest) line(s string) {
 		}
 		return
 	}
-	if m := libtestOutput.FindStringSubmatch(s); m != nil && slices.Contains(l.Tests, m[1]) {
+	if m := libtestOutput.FindStringSubmatch(s); m != nil && l.tests[m[1]] {
 		l.current, l.listing = m[1], false
 		l.outputs[m[1]] = &tail{}
 		return
@@ -401,7 +420,7 @@ func (l *Libtest) line(s string) {
 		l.listing, l.current = true, ""
 		return
 	}
-	if name, ok := strings.CutPrefix(s, "    "); ok && l.listing && slices.Contains(l.Tests, name) {
+	if name, ok := strings.CutPrefix(s, "    "); ok && l.listing && l.tests[name] {
 		l.failures[name] = true
 		return
 	}
@@ -409,7 +428,7 @@ func (l *Libtest) line(s string) {
 		l.outputs[l.current].add(s)
 		return
 	}
-	if m := libtestResult.FindStringSubmatch(s); m != nil && slices.Contains(l.Tests, m[1]) {
+	if m := libtestResult.FindStringSubmatch(s); m != nil && l.tests[m[1]] {
 		if old := l.results[m[1]]; old != "FAILED" {
 			l.results[m[1]] = m[2]
 		}
@@ -419,14 +438,19 @@ func (l *Libtest) line(s string) {
 // complete says whether the summary was printed and agrees with what is known of the single tests. Then a test that
 // neither failed nor is ignored has passed, whether or not a line says so: -q prints dots, --nocapture mixes lines.
 func (l *Libtest) complete() bool {
+	if l.whole != nil {
+		return *l.whole
+	}
 	failed := 0
 	for _, t := range l.Tests {
 		if l.failures[t] || l.results[t] == "FAILED" {
 			failed++
 		}
 	}
-	return l.summary && l.counts[1] == failed && l.counts[2] == len(l.Ignored) &&
+	whole := l.summary && l.counts[1] == failed && l.counts[2] == len(l.Ignored) &&
 		l.counts[0]+l.counts[1]+l.counts[2] == len(l.Tests)
+	l.whole = &whole
+	return whole
 }
 
 // status is "ok", "FAILED", "ignored", or empty for a test whose result is not known.
@@ -434,12 +458,22 @@ func (l *Libtest) status(name string) string {
 	switch {
 	case l.failures[name]:
 		return "FAILED"
-	case slices.Contains(l.Ignored, name):
+	case l.isIgnored(name):
 		return "ignored"
 	case l.results[name] == "" && l.complete():
 		return "ok"
 	}
 	return l.results[name]
+}
+
+func (l *Libtest) isIgnored(name string) bool {
+	if l.ignored == nil {
+		l.ignored = make(map[string]bool)
+		for _, name := range l.Ignored {
+			l.ignored[name] = true
+		}
+	}
+	return l.ignored[name]
 }
 
 func (l *Libtest) output(name string) string {

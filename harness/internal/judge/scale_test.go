@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"strings"
 
 	"testing"
 	"time"
@@ -189,6 +190,50 @@ func TestScale(t *testing.T) {
 				t.Errorf("%s: %q, want %q: %s", middle, got, s.want, out.tests[middle].Reason)
 			}
 		})
+	}
+}
+
+// TestScaleLibtest: the same for the tests of a Rust test binary, whose list says which of its functions are tests.
+func TestScaleLibtest(t *testing.T) {
+	run := func(n int) time.Duration {
+		l := &Libtest{Alone: func(test string) string { return "again " + test }}
+		var out strings.Builder
+		for i := range n {
+			name := fmt.Sprint("tests::t", i)
+			l.Tests = append(l.Tests, name)
+			fmt.Fprintf(&out, "test %s ... ok\n", name)
+		}
+		fmt.Fprintf(&out, "\ntest result: ok. %d passed; 0 failed; 0 ignored; 0 measured\n", n)
+		verdicts := make(map[result.Verdict]int)
+		j := New(testConfig(t), func(m result.Message) {
+			if m.Test != nil {
+				verdicts[m.Test.Verdict]++
+			}
+		})
+		before := processTime(t)
+		p := j.Program([]string{binary}, "p", "again", l)
+		if _, err := l.Write([]byte(out.String())); err != nil {
+			t.Fatal(err)
+		}
+		r := newReport()
+		for i := range 100 {
+			r.error("InvalidFree", stack(vgFree, dfree, at(uint64(1000+i), fmt.Sprint("krate::tests::t", i, "::{{closure}}"), "P/p.rs", 4)))
+		}
+		for _, ev := range r.finish().events {
+			p.Event(ev, nil)
+		}
+		p.Finish(whole)
+		took := processTime(t) - before
+		if verdicts[result.Fail] != 100 || verdicts[result.Pass] != n-100 {
+			t.Errorf("%d tests: %v", n, verdicts)
+		}
+		return took
+	}
+	const few, factor = 1500, 8
+	small := max(min(run(few), run(few), run(few)), time.Millisecond)
+	large := min(run(few*factor), run(few*factor))
+	if large > 3*factor*small {
+		t.Errorf("%d tests: %v, %d tests: %v", few, small, few*factor, large)
 	}
 }
 
