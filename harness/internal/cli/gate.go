@@ -97,8 +97,9 @@ all its shards, and compares its findings with a baseline:
   not run  the baseline has it, and its test did not run: nothing is known
 
 Dispositions and verdicts are decided anew, whatever the run was compared with. With --update the
-baseline is brought up to date: its reasons, dates and comments are kept, and --reason fills empty ones. Findings keep their
-fingerprints when lines shift, when other functions change, and on other machines.
+baseline is brought up to date: its reasons, dates and comments are kept, and --reason fills reasons
+that are empty. Findings keep their fingerprints when lines shift, when other functions change, and
+on other machines.
 
 Exit codes:
   0  nothing new

@@ -175,9 +175,10 @@ CGOGRIND=1 in its environment. Its standard output stays its own: the report goe
 or, with a --format other than text, to standard output, and the program's output to standard error.
 
 Findings are told as they happen, and whole at the end. Memory that the program lost is looked for at
-its end, and while it runs whenever cgogrind gets SIGUSR1 (see --leak-signal). Other signals are handed
-on to the program: Ctrl-C ends it as it would otherwise, its handlers included. The second Ctrl-C
-ends it with SIGTERM and, ten seconds later, SIGKILL; the third at once.
+its end, and while it runs whenever cgogrind gets SIGUSR1 (see --leak-signal): then it tells what is new
+since the time before. Other signals are handed on to the program: Ctrl-C ends it as it would
+otherwise, its handlers included. The second Ctrl-C ends it with SIGTERM and, ten seconds later,
+SIGKILL; the third at once.
 
 The verdict is one test, named after the program: pass if it ended with status 0 and memcheck found
 nothing. Its own status is in the verdict's reason, and cgogrind's is:

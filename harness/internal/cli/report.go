@@ -39,8 +39,9 @@ output has another format than text.
 A file with XML becomes a package with the program's name and one test with the file's. It fails if
 memcheck counted errors.
 
-Exit codes: those of the run that is reported; 4 as well if something is missing or cannot be read,
-2 for a file that does not exist. With --compare, 3 is for findings that the earlier run did not have.
+The exit code is that of the run that is reported: 4 as well if something is missing or cannot be
+read, 2 for a file that does not exist; with --compare, 3 is for findings that the earlier run did
+not have.
 ` + "\n" + exitCodes,
 		Example: `  cgogrind report --html report.html run.jsonl
   cgogrind report --junit junit.xml --sarif cgogrind.sarif shard-*.jsonl
