@@ -228,6 +228,7 @@ type run struct {
 	slots      chan struct{} // one for each process that runs
 	deadline   time.Time     // of the budget; zero for none
 
+	skipped  sync.Once  // said that valgrind skips debug information
 	mu       sync.Mutex // emit is called while tests print
 	tally    result.Tally
 	emitErr  error

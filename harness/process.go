@@ -178,6 +178,12 @@ func (r *run) outcome(res *memcheck.Result, err error) judge.Outcome {
 	if len(res.Complaints) > 0 {
 		o.Complaint = res.Complaints[0].Text
 	}
+	if res.SkippedDebugInfo() {
+		r.skipped.Do(func() {
+			fmt.Fprintf(r.cfg.Notes, "valgrind %s does not read the debug information of the program or of a library (DWARF 5 of clang, most "+
+				"often), so that functions there have no lines: compile it with -gdwarf-4, or use valgrind 3.20 or later\n", r.valgrind.Version)
+		})
+	}
 	return o
 }
 

@@ -2,6 +2,7 @@ package memcheck
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ const (
 	BadOption      ComplaintKind = "option"        // an option, or the lack of a program
 	BadSuppression ComplaintKind = "suppressions"  // a suppression file that cannot be read
 	BadProgram     ComplaintKind = "program"       // the program is missing, or nothing that can be executed
+	BadDebugInfo   ComplaintKind = "debug info"    // valgrind gave up on debug information that it cannot read
 )
 
 // complaintPatterns are tried in order. The words are those of valgrind 3.19 to 3.27: coregrind/m_libcassert.c,
@@ -79,8 +81,22 @@ func (r *Result) LastMessage() string {
 type complaints struct {
 	found []Complaint
 	line  []byte
-	open  bool // the last one goes on in the next line
+	open  bool   // the last one goes on in the next line
+	image string // the file that valgrind named last, in quotes
 }
+
+// Valgrind gives up where it loses its way in debug information, and names the file before. Other debug information it skips.
+var (
+	imagePattern   = regexp.MustCompile(`^Valgrind: +("/.*")$`)
+	lostPattern    = regexp.MustCompile(`^Valgrind: debuginfo reader: Possibly corrupted debuginfo file`)
+	skippedPattern = regexp.MustCompile(`(?m)^(### unhandled dwarf2 abbrev form code|get_Form_\w+: unhandled) `)
+)
+
+const lostIn = "it cannot read the debug information of %s, whose compiler is newer than this valgrind most often: compile it with -gdwarf-4"
+
+// SkippedDebugInfo says whether valgrind left out debug information that it cannot read: the DWARF 5 of clang, before valgrind
+// 3.20. Functions there have no lines in stacks.
+func (r *Result) SkippedDebugInfo() bool { return skippedPattern.Match(r.Log) }
 
 // A longer line is none of valgrind's, and a program that prints valgrind's words for ever is not kept in full.
 const (
@@ -123,6 +139,13 @@ func (c *complaints) endLine() {
 		return
 	}
 	if len(c.found) == maxComplaints {
+		return
+	}
+	if m := imagePattern.FindStringSubmatch(line); m != nil {
+		c.image = m[1]
+	}
+	if lostPattern.MatchString(line) && c.image != "" {
+		c.found = append(c.found, Complaint{BadDebugInfo, pid, fmt.Sprintf(lostIn, c.image)})
 		return
 	}
 	for _, p := range complaintPatterns {

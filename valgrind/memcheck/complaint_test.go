@@ -41,6 +41,12 @@ func TestComplaints(t *testing.T) {
 		{"no line feed at the end", "noise\nvalgrind: Bad option: --num-callers=501",
 			[]Complaint{{BadOption, 0, "valgrind: Bad option: --num-callers=501"}}},
 		{"invalid bytes", "\xff\x00\nvalgrind: Bad option: \xfe\n", []Complaint{{BadOption, 0, "valgrind: Bad option: \uFFFD"}}},
+		{"debug information", "### unhandled dwarf2 abbrev form code 0x25\n==8582== Valgrind: debuginfo reader: ensure_valid failed:\n" +
+			"==8582== Valgrind:   during call to ML_(img_get)\n==8582== Valgrind:   request for range [533714570, +4) exceeds\n" +
+			"==8582== Valgrind:   valid image size of 8929046 for image:\n==8582== Valgrind:   \"/tmp/a b/clg.test\"\n==8582== \n" +
+			"==8582== Valgrind: debuginfo reader: Possibly corrupted debuginfo file.\n==8582== Valgrind: I can't recover.  Giving up.  Sorry.\n",
+			[]Complaint{{BadDebugInfo, 8582, "it cannot read the debug information of \"/tmp/a b/clg.test\", whose compiler is newer than " +
+				"this valgrind most often: compile it with -gdwarf-4"}}},
 		{"a program's own words", "FATAL: cannot mount\nsqlite: the disk is full: No such file or directory\n", nil},
 		{"long lines", strings.Repeat("x", 3*maxComplaintLine) + "valgrind: Bad option: -x\nvalgrind: Bad option: -y\n",
 			[]Complaint{{BadOption, 0, "valgrind: Bad option: -y"}}},
@@ -65,5 +71,17 @@ func TestComplaintsAreBounded(t *testing.T) {
 	}
 	if len(got.found) != maxComplaints || cap(got.line) > 2*maxComplaintLine {
 		t.Errorf("%d complaints, line buffer of %d bytes", len(got.found), cap(got.line))
+	}
+}
+
+func TestSkippedDebugInfo(t *testing.T) {
+	for text, want := range map[string]bool{
+		"### unhandled dwarf2 abbrev form code 0x25\nmore\n": true,
+		"more\nget_Form_szB: unhandled 27 (DW_FORM_addrx)\n": true,
+		"": false, "==1== says ### unhandled dwarf2 nothing\n": false,
+	} {
+		if got := (&Result{Log: []byte(text)}).SkippedDebugInfo(); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
 	}
 }
