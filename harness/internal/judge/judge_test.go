@@ -1731,6 +1731,37 @@ func TestOutputOfACrash(t *testing.T) {
 	}
 }
 
+// A dump of which no goroutine is the cause begins with one that hangs in a test, not with the runtime's.
+func TestOutputOfATimeLimit(t *testing.T) {
+	const idle = "goroutine 0 gp=0x6f9b80 m=0 mp=0x6fa500 [idle]:\nruntime.futex(0x1)\n\tsys_linux_amd64.s:558 +0x21\n\n"
+	const first = "goroutine 1 gp=0x40 m=nil [chan receive]:\ntesting.(*T).Run(0x1, {0x2, 0x7}, 0x3)\n\ttesting.go:2109 +0x4fb\n" +
+		"main.main()\n\t_testmain.go:57 +0x85\n\n"
+	const parent = "goroutine 6 gp=0x41 m=nil [chan receive]:\ntesting.(*T).Run(0x1, {0x2, 0x3}, 0x3)\n\ttesting.go:2109 +0x4fb\n" +
+		"example.com/m.TestA(0x4)\n\tm_test.go:7 +0x85\n\n"
+	const child = "goroutine 7 gp=0x42 m=4 mp=0x43 [syscall]:\nexample.com/m._Cfunc_hang()\n\t_cgo_gotypes.go:100 +0x2\n" +
+		"example.com/m.TestA.func1(0x4)\n\tm_test.go:8 +0x85\n\n"
+	for _, head := range []string{"SIGQUIT: quit\nPC=0x48 m=0 sigcode=0\n\n", "panic: test timed out after 1s\n\n"} {
+		o := &Output{}
+		fmt.Fprint(o, "\x16=== RUN   TestA\n"+head+strings.Repeat(idle, 500)+first+parent+child)
+		o.Close()
+		got := o.Tail("TestA")
+		if want := head + child + parent + idle; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "\n…") {
+			t.Errorf("%s", cmp.Diff(want, got))
+		}
+		o = &Output{}
+		fmt.Fprint(o, "\x16=== RUN   TestA\n"+head+idle+"\x16=== NAME  TestA\nonward\n")
+		if got, want := o.Tail("TestA"), head+idle+"onward"; got != want {
+			t.Errorf("after a dump: %s", cmp.Diff(want, got))
+		}
+	}
+	o := &Output{}
+	fmt.Fprint(o, "\x16=== RUN   TestA\npanic: boom\n\n"+idle+child)
+	o.Close()
+	if got, want := o.Tail("TestA"), strings.TrimSuffix("panic: boom\n\n"+idle+child, "\n"); got != want {
+		t.Errorf("after a panic: %s", cmp.Diff(want, got))
+	}
+}
+
 // cgo wraps C.free(p) in a closure, so that it can check p: nobody wrote that.
 func TestCgoClosuresAreLeftOut(t *testing.T) {
 	closure := goFree

@@ -3,6 +3,7 @@ package judge
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,7 @@ type Output struct {
 	panics  string          // the first line of a panic, fatal error or signal
 	dumped  int             // lines since then
 	dump    []string        // the first of those
+	dumping *goroutines     // of goroutines of which none is said to have failed
 	failed  map[string]bool // tests with a "--- FAIL" line
 	passed  map[string]bool // tests with a "--- PASS" line in testing's frame
 	changed []string        // options that valgrind says were changed from inside
@@ -29,7 +31,7 @@ const (
 	maxTailLines = 100
 	maxTailBytes = 16 << 10
 	maxLine      = 64 << 10
-	maxDump      = 40 // lines of a goroutine dump: it begins with the goroutine that matters
+	maxDump      = 40 // lines of a goroutine dump, that begins with the goroutine that matters
 	maxChanged   = 100
 	maxStack     = 400 // lines of a goroutine dump in which to look for a stack
 )
@@ -46,6 +48,64 @@ var (
 	panicLine = regexp.MustCompile(`^(?:[•SPF]|\x1b\[[0-9;]*m)*?` +
 		`(panic: .*|fatal error: .*|SIG[A-Z]+: [a-z].*|unexpected fault address .*)$`)
 )
+
+// nobodysLine begins a dump that no goroutine caused: it begins with one of the runtime's, or with that of the alarm clock.
+var nobodysLine = regexp.MustCompile(`^SIGQUIT: |^panic: test timed out after |^fatal error: all goroutines are asleep`)
+
+// goroutines are a dump of many, of which those of tests matter.
+type goroutines struct {
+	head    []string // before the first goroutine
+	block   []string // the goroutine that is being read
+	begun   bool
+	sorted  [3][]string // goroutines: in a test's function, in one that waits for its subtests, and others
+	inTest  bool
+	waiting bool
+}
+
+var (
+	goroutineLine = regexp.MustCompile(`^(goroutine [0-9]+ |runtime stack:)`)
+	testFrame     = regexp.MustCompile(`^\S+\.(Test|Fuzz|Example)[A-Z_0-9]\w*(\.func\S*)?\(|^github\.com/onsi/ginkgo/v2/internal\.\(\*Suite\)\.runNode\.func`)
+	waitsFrame    = regexp.MustCompile(`^testing\.\(\*T\)\.Run\(`)
+)
+
+func (d *goroutines) add(s string) {
+	switch {
+	case goroutineLine.MatchString(s):
+		d.endBlock()
+		d.begun = true
+	case testFrame.MatchString(s):
+		d.inTest = true
+	case waitsFrame.MatchString(s):
+		d.waiting = true
+	}
+	if !d.begun {
+		if len(d.head) < maxDump {
+			d.head = append(d.head, s)
+		}
+	} else if len(d.block) <= maxDump {
+		d.block = append(d.block, s)
+	}
+}
+
+func (d *goroutines) endBlock() {
+	to := &d.sorted[2]
+	switch {
+	case d.inTest && d.waiting:
+		to = &d.sorted[1]
+	case d.inTest:
+		to = &d.sorted[0]
+	}
+	if len(*to) <= maxDump {
+		*to = append(*to, d.block...)
+	}
+	d.block, d.inTest, d.waiting = nil, false, false
+}
+
+// lines are those of the dump, with what matters first.
+func (d *goroutines) lines() []string {
+	d.endBlock()
+	return slices.Concat(d.head, d.sorted[0], d.sorted[1], d.sorted[2])
+}
 
 // Write takes some output. It never fails.
 func (o *Output) Write(b []byte) (int, error) {
@@ -73,6 +133,7 @@ func (o *Output) Close() {
 		o.line(string(o.partial))
 		o.partial = nil
 	}
+	o.endDump()
 }
 
 func (o *Output) line(s string) {
@@ -84,6 +145,7 @@ func (o *Output) line(s string) {
 	s, framed := strings.CutPrefix(s, marker)
 	s = strings.TrimSuffix(s, "\r")
 	if framed {
+		o.endDump()
 		o.panics, o.dumped, o.dump = "", 0, nil // the process went on
 		if m := updateLine.FindStringSubmatch(s); m != nil {
 			o.current = m[2]
@@ -118,6 +180,9 @@ func (o *Output) line(s string) {
 	}
 	if m := panicLine.FindStringSubmatch(s); m != nil && o.panics == "" {
 		o.panics = m[1]
+		if nobodysLine.MatchString(o.panics) {
+			o.dumping = &goroutines{}
+		}
 	}
 	if s == "PASS" || s == "FAIL" {
 		o.current = ""
@@ -129,13 +194,33 @@ func (o *Output) line(s string) {
 			o.dump = append(o.dump, s)
 		}
 	}
-	switch {
-	case o.dumped <= maxDump:
-		o.keep(s)
-	case o.dumped == maxDump+1:
-		o.keep("…")
+	if o.dumping != nil {
+		o.dumping.add(s)
+	} else {
+		o.keepDumped(s, o.dumped)
 	}
 	o.show(s)
+}
+
+// keepDumped keeps line n of a dump, if that is not too many.
+func (o *Output) keepDumped(s string, n int) {
+	switch {
+	case n <= maxDump:
+		o.keep(s)
+	case n == maxDump+1:
+		o.keep("…")
+	}
+}
+
+// endDump keeps the dump whose lines were held back.
+func (o *Output) endDump() {
+	if o.dumping == nil {
+		return
+	}
+	for i, s := range o.dumping.lines() {
+		o.keepDumped(s, i+1)
+	}
+	o.dumping = nil
 }
 
 func (o *Output) show(s string) {
