@@ -411,7 +411,7 @@ func (p *packageRun) without(ctx context.Context, what string, err error) {
 func (p *packageRun) runAlone(ctx context.Context, a *judge.Alone) (*judge.Process, judge.Outcome, error) {
 	return p.runProcess(ctx, process{
 		newJudge: func(command []string) *judge.Process { return a.Process(p.judge, command) },
-		args:     p.aloneArgs(p.pkg, a),
+		args:     p.aloneArgs(p.pkg, a), exact: a.Exact,
 	})
 }
 

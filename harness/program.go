@@ -206,7 +206,8 @@ func (r *run) runSubject(ctx context.Context, stop context.CancelFunc, s *subjec
 	monitor := newMonitor(r.valgrind, filepath.Join(r.work.path, "vgdb"))
 	opts := memcheck.Options{
 		XMLFile: memcheck.Literal(r.work.path) + "/000.%p.xml", Suppressions: supps,
-		TraceChildren: r.cfg.TraceChildren, Vgdb: monitor.mode(), Extra: append([]string{exactCalls}, monitor.options()...),
+		TraceChildren: r.cfg.TraceChildren, Vgdb: monitor.mode(),
+		Extra: append([]string{exactCalls, registers(false)}, monitor.options()...),
 	}
 	r.cfg.Profile.Set(&opts)
 	optArgs, err := opts.Args()

@@ -70,11 +70,13 @@ func run(t *testing.T, dir string) {
 		Dir:           dir,
 		UpdateScripts: *update,
 		Condition: func(name string) (bool, error) {
-			if name != "cargo" {
-				return false, fmt.Errorf("unknown condition %s", name)
+			switch name {
+			case "cargo": // that of rustup may be there without a toolchain
+				return exec.Command("cargo", "--version").Run() == nil, nil
+			case "full":
+				return os.Getenv("CGOGRIND_FULL") != "", nil
 			}
-			// That of rustup may be there without a toolchain.
-			return exec.Command("cargo", "--version").Run() == nil, nil
+			return false, fmt.Errorf("unknown condition %s", name)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"code":        code,

@@ -373,7 +373,11 @@ var transformations = []transformation{
 		Why:  "Go prints its goroutines and exits: where in C code the signal struck, nobody learns.",
 		apply: func(t *tree) error {
 			return t.editGo("runtime/signal_unix.go", func(g *goFile) {
-				g.fn("sighandler").stmt("exit(2)").before("if valgrindenabled && cgogrindFatal(sig, c) { return }")
+				f := g.fn("sighandler")
+				f.stmt("dumpregs(c)").replace("if valgrindenabled { cgogrindDumpRegisters(sig, c) } else { dumpregs(c) }")
+				f.stmt("if docrash {").before("if valgrindenabled && cgogrindFatal(sig, c) { return }")
+				g.fn("raisebadsignal").stmt("unblocksig(sig)").
+					before("if valgrindenabled && handler == _SIG_DFL && cgogrindFatalInC(sig, c) { return }")
 			})
 		},
 	},

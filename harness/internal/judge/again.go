@@ -16,6 +16,9 @@ type Alone struct {
 	Test  string
 	Run   string // for -test.run
 	Focus string // for -ginkgo.focus, empty if the test is no spec
+	// Exact is whether valgrind shall keep all registers exact after each instruction: it knows the place of a failed division
+	// to the nearest access to memory only.
+	Exact bool
 
 	tests    []*test // of that name
 	found    bool    // the process reported what it did
@@ -47,7 +50,14 @@ func (p *Process) Crashed(o Outcome) *Alone {
 	if t == nil || o.Complaint != "" || o.OutOfMemory || len(p.tests) == 0 {
 		return nil
 	}
-	return p.aloneOf(t)
+	a := p.aloneOf(t)
+	a.Exact = p.hasVaguePlace()
+	return a
+}
+
+// hasVaguePlace says whether the place where a fatal signal struck is not exact.
+func (p *Process) hasVaguePlace() bool {
+	return p.signal != nil && p.signal.Name == "SIGFPE" && !p.exact
 }
 
 // FinishCrash takes how the process of a test that Crashed returned ended. A test that gets on alone does there what it could
@@ -58,6 +68,10 @@ func (a *Alone) FinishCrash(first, alone *Process, o Outcome) {
 	a.ended = alone.done && alone.problem(o) == ""
 	t := a.tests[0]
 	t.crash = a
+	if a.Exact && alone.signal != nil && alone.signal.Name == first.signal.Name {
+		first.signal, first.exact = alone.signal, true
+		first.output.replace(t.name, alone.output)
+	}
 	if !a.ended {
 		return
 	}
@@ -130,7 +144,11 @@ func (p *Process) addStacks(o Outcome) {
 		fmt.Fprintf(&text, "threads, as valgrind saw them:\n%s\n", threads(o.Stacks))
 	}
 	if p.signal != nil && len(p.signal.Stack) > 0 {
-		fmt.Fprintf(&text, "%s at:\n", p.signal.Name)
+		near := "at"
+		if p.hasVaguePlace() {
+			near = "near (valgrind knows the place of a failed division to the nearest access to memory)"
+		}
+		fmt.Fprintf(&text, "%s %s:\n", p.signal.Name, near)
 		e := p.named(&valgrind.Error{Sections: []valgrind.Section{{Stack: p.signal.Stack}}})
 		for _, f := range p.judge.frames.Shown(e.Sections[0].Stack) {
 			fmt.Fprintf(&text, "    %s\n", place(f))

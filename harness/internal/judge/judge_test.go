@@ -1261,40 +1261,6 @@ func TestIncompleteEvidence(t *testing.T) {
 	})
 }
 
-// Go's signal handler told of a fault, and lets it happen once more to end the process: that is one error, whether what was
-// printed is read before memcheck's report or after it.
-func TestSecondFaultIsNoError(t *testing.T) {
-	for _, late := range []bool{false, true} {
-		r := newReport().plan("TestA")
-		r.begin("TestA")
-		e := r.error("InvalidWrite", freed(r.ids["TestA"], testA))
-		r.fold(e.Unique)
-		r.add(valgrind.FatalSignal{Signal: 11, Name: "SIGSEGV", Code: 1})
-		var found *result.Finding
-		j := New(testConfig(t), func(m result.Message) {
-			if m.Finding != nil {
-				found = m.Finding
-			}
-		})
-		p := j.Process([]string{"valgrind", binary})
-		say := func() { _, _ = p.Output().Write([]byte("SIGSEGV: segmentation violation\n")) }
-		if !late {
-			say()
-		}
-		for _, ev := range r.finish().events {
-			p.Event(ev, nil)
-		}
-		if late {
-			say()
-		}
-		p.Finish(Outcome{ExitCode: -1, Signal: "SIGSEGV"})
-		j.Finish()
-		if found == nil || found.Count != 1 {
-			t.Errorf("late=%v: %+v", late, found)
-		}
-	}
-}
-
 func TestProcessGoesDown(t *testing.T) {
 	t.Run("one test runs", func(t *testing.T) {
 		r := newReport().plan("TestA", "TestB", "TestC")
@@ -1759,6 +1725,131 @@ func TestOutputOfATimeLimit(t *testing.T) {
 	o.Close()
 	if got, want := o.Tail("TestA"), strings.TrimSuffix("panic: boom\n\n"+idle+child, "\n"); got != want {
 		t.Errorf("after a panic: %s", cmp.Diff(want, got))
+	}
+}
+
+// What the program is told while it runs is what the report says: a test that was cut short is not blamed for leaks.
+func TestProgressNamesNoLeakOfATestThatWasCutShort(t *testing.T) {
+	r := newReport().plan("TestA", "TestB")
+	r.begin("TestA")
+	r.end("TestA", "pass")
+	r.begin("TestB")
+	r.add(valgrind.FatalSignal{Signal: 11, Name: "SIGSEGV"})
+	other := goFree
+	other.Function += "B"
+	testB := testA
+	testB.Function = "example.com/m/p.TestB"
+	r.error("Leak_DefinitelyLost", stack(libc, cgoStub, asmcgo, goStub, goFree, testA))
+	r.error("Leak_DefinitelyLost", stack(libc, cgoStub, asmcgo, goStub, other, testB))
+	j := judge(t, r.finish(), Outcome{ExitCode: -1, Signal: "SIGSEGV"})
+	var told []string
+	for _, s := range j.progress {
+		if strings.HasPrefix(s, "Leak_") {
+			told = append(told, s)
+		}
+	}
+	if len(told) != 1 || len(j.findings) != 1 || !strings.Contains(told[0], "during TestA") {
+		t.Errorf("told %q, findings %v", told, j.findings)
+	}
+}
+
+// A signal ends the other threads in the middle of what they do: what they held then looks lost.
+func TestThreadsEndedByASignalLeakNothing(t *testing.T) {
+	for _, state := range []struct {
+		name string
+		end  bool
+		want int
+	}{{"in a test", false, 0}, {"after the last test", true, 1}} {
+		r := newReport().plan("TestA")
+		r.begin("TestA")
+		if state.end {
+			r.end("TestA", "pass")
+		}
+		r.add(valgrind.FatalSignal{Signal: 11, Name: "SIGSEGV"})
+		r.error("Leak_DefinitelyLost", stack(libc, valgrind.Frame{Function: "start_thread", Object: "/lib/libc.so.6"}))
+		j := judge(t, r.finish(), Outcome{ExitCode: -1, Signal: "SIGSEGV"})
+		if len(j.findings) != state.want {
+			t.Errorf("%s: %d findings: %v", state.name, len(j.findings), j.findings)
+		}
+	}
+}
+
+// Where a division failed is known in a process whose registers are exact: what it says counts. If there is none, the words
+// say that the place is not exact.
+func TestPlaceOfAFailedDivision(t *testing.T) {
+	near := valgrind.Frame{IP: 1, Function: "near", Object: binary}
+	exact := valgrind.Frame{IP: 2, Function: "exact", Object: binary}
+	crashes := func(at valgrind.Frame, said string) *report {
+		r := newReport().plan("TestA")
+		r.begin("TestA")
+		r.output.WriteString("\x16=== RUN   TestA\nSIGFPE: floating-point exception\n" + said + "\n")
+		r.add(valgrind.FatalSignal{Signal: 8, Name: "SIGFPE", Stack: []valgrind.Frame{at, testA}})
+		return r
+	}
+	o := Outcome{ExitCode: -1, Signal: "SIGFPE"}
+	for _, again := range []bool{true, false} {
+		var out string
+		j := New(testConfig(t), func(m result.Message) {
+			if m.Test != nil {
+				out = m.Test.Output
+			}
+		})
+		feed := func(p *Process, r *report) {
+			_, _ = p.Output().Write([]byte(r.output.String()))
+			for _, ev := range r.finish().events {
+				p.Event(ev, nil)
+			}
+		}
+		p := j.Process([]string{"valgrind", binary})
+		feed(p, crashes(near, "at about 1"))
+		a := p.Crashed(o)
+		if a == nil || !a.Exact {
+			t.Fatalf("to run alone: %+v", a)
+		}
+		alone := a.Process(j, nil)
+		if again {
+			feed(alone, crashes(exact, "at 2"))
+		} else {
+			r := newReport()
+			r.begin("TestA")
+			r.end("TestA", "pass")
+			r.done(0)
+			feed(alone, r)
+		}
+		a.FinishCrash(p, alone, o)
+		p.Finish(o)
+		j.Finish()
+		want, not := "at 2\nSIGFPE at:\n    exact", "near"
+		if !again {
+			want, not = "to the nearest access to memory):\n    near", "exact"
+		}
+		if !strings.Contains(out, want) || strings.Contains(out, not+" (") {
+			t.Errorf("again=%v: %s", again, out)
+		}
+	}
+
+	r := newReport().plan("TestA")
+	r.begin("TestA")
+	r.add(valgrind.FatalSignal{Signal: 11, Name: "SIGSEGV"})
+	p := New(testConfig(t), func(result.Message) {}).Process(nil)
+	for _, ev := range r.finish().events {
+		p.Event(ev, nil)
+	}
+	if a := p.Crashed(Outcome{ExitCode: -1, Signal: "SIGSEGV"}); a == nil || a.Exact {
+		t.Errorf("after SIGSEGV: %+v", a)
+	}
+}
+
+// valgrind tells of a fatal signal once more when other threads take long to end.
+func TestFatalSignalToldTwice(t *testing.T) {
+	r := newReport().plan("TestA")
+	r.begin("TestA")
+	r.add(valgrind.FatalSignal{Signal: 11, Name: "SIGSEGV", Stack: []valgrind.Frame{cgoStub, testA}})
+	r.add(valgrind.FatalSignal{Signal: 11, Name: "SIGSEGV", Stack: []valgrind.Frame{testA}})
+	j := judge(t, r.finish(), Outcome{ExitCode: -1, Signal: "SIGSEGV"})
+	j.check(t, result.ExitFail, verdicts{"TestA": result.Fail})
+	if out := j.tests["TestA"].Output; strings.Count(out, "SIGSEGV at:") != 1 {
+		t.Errorf("output %q", out)
 	}
 }
 

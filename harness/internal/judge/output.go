@@ -244,6 +244,13 @@ func (o *Output) add(name, s string) {
 	t.add(s)
 }
 
+// replace puts what a test printed in another process into the place of what it printed.
+func (o *Output) replace(name string, by *Output) {
+	if t := by.tails[name]; t != nil {
+		o.tails[name] = t
+	}
+}
+
 // Tail returns the end of what a test printed, or of what was printed outside of tests for the empty name.
 func (o *Output) Tail(name string) string {
 	if t := o.tails[name]; t != nil {

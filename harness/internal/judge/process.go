@@ -45,7 +45,6 @@ type Process struct {
 	program       *Program           // that the process runs, if it marks no tests
 	order         []uint64           // unique numbers, as they were reported
 	byUnique      map[uint64]*record // nil for errors that are no defects
-	faulted       uint64             // the last error before a fatal signal, by unique number
 	folds         foldCounter
 	outsideFolds  []fold
 	names         map[*record]string // of tests, for people
@@ -56,6 +55,7 @@ type Process struct {
 	whole  valgrind.Completeness
 	counts map[uint64]int // how often each error happened, by unique number; nil until the report's end
 	signal *valgrind.FatalSignal
+	exact  bool // the place where it struck is that of a process with exact registers
 }
 
 type state int
@@ -188,9 +188,8 @@ func (p *Process) Event(ev valgrind.Event, err error) {
 			p.judge.suppressed[c.Name] += c.Count
 		}
 	case valgrind.FatalSignal:
-		p.signal = &ev
-		if len(p.order) > 0 {
-			p.faulted = p.order[len(p.order)-1]
+		if p.signal == nil { // valgrind may say it twice, while it ends the other threads
+			p.signal = &ev
 		}
 	}
 }
@@ -198,16 +197,7 @@ func (p *Process) Event(ev valgrind.Event, err error) {
 // takeOutput takes what was printed, when the process has ended.
 func (p *Process) takeOutput() {
 	p.output.Close()
-	p.forgetSecondFault()
 	p.addCgoCheck()
-}
-
-// forgetSecondFault takes back what memcheck counted twice: a fault that Go's signal handler has told of happens once more,
-// and ends the process then.
-func (p *Process) forgetSecondFault() {
-	if p.signal != nil && p.signal.Code > 0 && strings.HasPrefix(p.output.panics, "SIG") && p.counts[p.faulted] > 1 {
-		p.counts[p.faulted]--
-	}
 }
 
 // maxForged is how many marks that were not obeyed are told of.
@@ -339,7 +329,9 @@ func (p *Process) error(e *valgrind.Error) {
 		}
 	}
 	p.addRecord(r)
-	p.announce(r)
+	if p.program != nil || !p.isUnfinished(r) { // the report does not tell of it
+		p.announce(r)
+	}
 }
 
 // Fingerprint is that of the finding which an error makes that was handed to Event; empty if it is no defect.

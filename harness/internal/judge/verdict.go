@@ -250,17 +250,28 @@ func (p *Process) dropIdleNodes() {
 	}
 }
 
-// dropLeaksOfUnfinished forgets the leaks of tests that were cut short: they had no chance to free anything.
+// dropLeaksOfUnfinished forgets the leaks of what was cut short.
 func (p *Process) dropLeaksOfUnfinished() {
 	dropped := make(map[*record]bool)
 	p.records = slices.DeleteFunc(p.records, func(r *record) bool {
-		dropped[r] = isLeak(r.kind) && len(r.tests) > 0 &&
-			!slices.ContainsFunc(r.tests, func(t *test) bool { return t.state == over })
+		dropped[r] = p.isUnfinished(r)
 		return dropped[r]
 	})
 	for _, t := range p.tests {
 		t.records = slices.DeleteFunc(t.records, func(r *record) bool { return dropped[r] })
 	}
+}
+
+// isUnfinished says whether a record is a leak of tests that have not ended, and had no chance to free anything, or one of
+// no test in a process that a signal ended in a test: its other threads ended in the middle of what they did.
+func (p *Process) isUnfinished(r *record) bool {
+	switch {
+	case !isLeak(r.kind):
+		return false
+	case len(r.tests) == 0:
+		return p.signal != nil && !p.leaksReady && len(p.running()) > 0
+	}
+	return !slices.ContainsFunc(r.tests, func(t *test) bool { return t.state == over })
 }
 
 // dispose decides about every record and hands it to the package's findings.
