@@ -372,12 +372,18 @@ var transformations = []transformation{
 		Name: "fatal signals",
 		Why:  "Go prints its goroutines and exits: where in C code the signal struck, nobody learns.",
 		apply: func(t *tree) error {
-			return t.editGo("runtime/signal_unix.go", func(g *goFile) {
+			if err := t.editGo("runtime/signal_unix.go", func(g *goFile) {
 				f := g.fn("sighandler")
 				f.stmt("dumpregs(c)").replace("if valgrindenabled { cgogrindDumpRegisters(sig, c) } else { dumpregs(c) }")
 				f.stmt("if docrash {").before("if valgrindenabled && cgogrindFatal(sig, c) { return }")
+				f.stmt("gp = fatalsignal(sig, c, gp, mp)").before("if valgrindenabled { cgogrindHold(sig, mp) }")
 				g.fn("raisebadsignal").stmt("unblocksig(sig)").
 					before("if valgrindenabled && handler == _SIG_DFL && cgogrindFatalInC(sig, c) { return }")
+			}); err != nil {
+				return err
+			}
+			return t.editGo("runtime/print.go", func(g *goFile) {
+				g.fn("gwrite").stmt("writeErr(b)").before("if valgrindenabled && cgogrindHolds(b) { return }")
 			})
 		},
 	},
