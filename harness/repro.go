@@ -87,6 +87,9 @@ func (r *run) testFlags(p build.Package) []string {
 // repro is what a command to run a package's test again takes over from this run.
 func (r *run) repro(of build.Package) judge.Repro {
 	var p judge.Repro
+	if of.ImportPath == build.CommandLine {
+		p.Packages = r.cfg.Patterns
+	}
 	for _, name := range reproVariables {
 		value := shell.Getenv(r.cfg.Env, name)
 		switch name {

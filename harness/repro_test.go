@@ -28,6 +28,14 @@ func TestRepro(t *testing.T) {
 		t.Error(diff)
 	}
 
+	// What was named by its Go files has no other name.
+	r.cfg.Patterns = []string{"p/a.go", "p/a_test.go"}
+	want.Packages = r.cfg.Patterns
+	if diff := cmp.Diff(want, r.repro(build.Package{ImportPath: build.CommandLine})); diff != "" {
+		t.Error(diff)
+	}
+	want.Packages = nil
+
 	// Ginkgo has a random order: its seed is given once, where there is a suite.
 	r.start = time.Unix(1700000000, 0)
 	ginkgo := build.Package{HasGinkgo: true}

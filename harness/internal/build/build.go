@@ -583,18 +583,18 @@ func (b *builder) compile(ctx context.Context, batch []*Package, n int, overlay 
 
 // testName is how the go command names the package's test binary.
 func (p *Package) testName() string {
-	if p.ImportPath == commandLine {
+	if p.ImportPath == CommandLine {
 		return p.Name + ".test"
 	}
 	return ExecName(p.ImportPath) + ".test"
 }
 
-// commandLine is the import path of a package that is named by its Go files.
-const commandLine = "command-line-arguments"
+// CommandLine is the import path of a package that is named by its Go files.
+const CommandLine = "command-line-arguments"
 
 // named are the arguments that name a package to the go command.
 func (b *builder) named(p *Package) []string {
-	if p.ImportPath != commandLine {
+	if p.ImportPath != CommandLine {
 		return []string{p.ImportPath}
 	}
 	args := slices.Clone(b.cfg.Patterns)

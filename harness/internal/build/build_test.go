@@ -77,6 +77,28 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// TestGoFiles: a package may be named by its Go files, those of its tests included.
+func TestGoFiles(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"go.mod":        "module example.com/m\n\ngo 1.25\n",
+		"sub/a.go":      "package a\n",
+		"sub/a_test.go": "package a\n\nimport \"testing\"\n\nfunc TestA(t *testing.T) {}\n",
+		"sub/b_test.go": "package a\n\nfunc {\n",
+	})
+	res, err := Build(t.Context(), Config{Patterns: []string{"sub/a.go", "sub/a_test.go"}, Dir: dir, OutDir: t.TempDir(),
+		CacheDir: t.TempDir(), Runtime: result.Stock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Packages) != 1 || filepath.Base(res.Packages[0].Binary) != "a.test" || res.Packages[0].Dir != filepath.Join(dir, "sub") {
+		t.Fatalf("%+v", res.Packages)
+	}
+	if _, err := os.Stat(res.Packages[0].Binary); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestPackagesThatDoNotBuild: each has a failure of its own with what the go command says about it, and the others are
 // built.
 func TestPackagesThatDoNotBuild(t *testing.T) {

@@ -32,6 +32,7 @@ type Config struct {
 
 // Repro is what a command that runs a test again takes over from the run.
 type Repro struct {
+	Packages  []string // how to name the package; its import path if empty
 	Env       []string // NAME=VALUE
 	Flags     []string // of cgogrind test: -tags=…
 	TestFlags []string // of the test binary, those that choose tests excepted

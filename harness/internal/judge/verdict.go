@@ -654,14 +654,14 @@ func (p *Process) emit(name string, t *test, r ruling, otherwise result.Verdict)
 // reproOf is the command that runs the first test of a finding again, or all of the package's if it was in none.
 func (p *Process) reproOf(r *record) string {
 	if len(r.tests) == 0 {
-		return p.judge.commandLine([]string{p.judge.cfg.ImportPath})
+		return p.judge.commandLine(p.judge.named())
 	}
 	return p.repro(r.tests[0])
 }
 
 // repro is the command that runs one test again; with -count, as often as it took.
 func (p *Process) repro(t *test) string {
-	words := []string{"-run", t.selector(), p.judge.cfg.ImportPath}
+	words := append([]string{"-run", t.selector()}, p.judge.named()...)
 	if t.round > 1 && !t.isSpec() {
 		words = slices.Insert(words, 0, "-count="+strconv.Itoa(t.round))
 	}
@@ -681,6 +681,14 @@ func (t *test) selector() string {
 		levels = append(levels, "^"+regexp.QuoteMeta(l)+"$")
 	}
 	return strings.Join(levels, "/")
+}
+
+// named are the words of a command line that name the package.
+func (j *Judge) named() []string {
+	if len(j.cfg.Repro.Packages) > 0 {
+		return j.cfg.Repro.Packages
+	}
+	return []string{j.cfg.ImportPath}
 }
 
 // commandLine is a command for a shell that runs cgogrind test with what the run's own had a part in: environment and
