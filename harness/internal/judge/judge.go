@@ -53,6 +53,8 @@ type Judge struct {
 
 	waiting map[string]bool // top-level tests whose suite has specs that are to run once more
 
+	told map[entry]result.Verdict // specs and nodes that have a verdict
+
 	alone, natively int // processes that were to run one test
 	suppressed      map[string]uint64
 	children        *Children // nil if there are none
@@ -78,6 +80,7 @@ func New(cfg Config, emit func(result.Message)) *Judge {
 		clues: make(map[*result.Finding][]clues), hit: make(map[*result.Finding]map[string]bool),
 		lost: make(map[string]loss), interrupted: make(map[string]interruption),
 		suppressed: make(map[string]uint64), waiting: make(map[string]bool),
+		told: make(map[entry]result.Verdict),
 	}
 	j.frames = frames.New(frames.Code{
 		ModulePath: cfg.ModulePath, ModuleDir: cfg.ModuleDir, ImportPath: cfg.ImportPath, Dir: cfg.Dir, GOROOT: cfg.GOROOT, Binary: cfg.Binary,

@@ -721,6 +721,57 @@ func TestLostSpecsAreNoPass(t *testing.T) {
 	j.reason(t, "TestSuite", "2 specs never began")
 }
 
+// TestOneVerdictForEachSpec: what the processes of a suite have in common has one verdict, and entries of one name are told
+// apart by their order. What is worse the next time is told.
+func TestOneVerdictForEachSpec(t *testing.T) {
+	process := func(down bool, specs ...string) *report {
+		r := newReport().plan("TestSuite")
+		r.begin("TestSuite")
+		r.mark("specs %d Suite", len(specs))
+		for _, s := range specs {
+			kind, rest, _ := strings.Cut(s, " ")
+			name, status, _ := strings.Cut(rest, "=")
+			r.beginKind(kind, name)
+			switch {
+			case status == "filtered":
+				r.mark("end %d 0 skip 0 %s", r.lastID, escape(name))
+			case status == "skip":
+				r.end(name, status, "pending")
+			case status != "down":
+				r.end(name, status)
+			}
+		}
+		if !down {
+			r.end("TestSuite", "pass")
+			r.done(0)
+		}
+		return r
+	}
+	var got []string
+	j := New(testConfig(t), func(m result.Message) {
+		if m.Test != nil && m.Test.Name != "TestSuite" {
+			got = append(got, string(m.Test.Verdict)+" "+m.Test.Name)
+		}
+	})
+	run := func(p *Process, r *report, o Outcome) {
+		for _, ev := range r.finish().events {
+			p.Event(ev, nil)
+		}
+		p.Finish(o)
+	}
+	run(j.Process(nil), process(true, "node [BeforeSuite]=fail", "spec same=pass", "spec same=fail", "spec same=pass", "spec crash=down"),
+		Outcome{ExitCode: 2})
+	run(j.Process(nil), process(false, "node [BeforeSuite]=fail", "spec same=filtered", "spec same=filtered", "spec same=filtered",
+		"spec later=pass", "spec pending=skip", "node [AfterSuite]=fail"), whole)
+	run(j.Confirm(nil), process(false, "node [BeforeSuite]=fail", "spec same=pass", "spec same=fail", "spec same=fail",
+		"spec later=filtered", "spec pending=skip", "node [AfterSuite]=fail"), whole)
+	want := []string{"fail [BeforeSuite]", "fail same", "fail crash", "pass later", "skip pending", "fail [AfterSuite]", "pass same",
+		"fail same"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A spec that takes the process down does not take the verdicts of those after it along.
 func TestSuiteGoesOnInAnotherProcess(t *testing.T) {
 	first := newReport().plan("TestSuite", "TestZ")

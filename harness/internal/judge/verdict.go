@@ -117,6 +117,9 @@ func (p *Process) Finish(o Outcome) (remaining []string) {
 			}
 		}
 		r = p.orderly(r, o, problem)
+		if t.isSpec() && !p.judge.isNews(t, r.verdict) {
+			continue
+		}
 		blamedForProblem = blamedForProblem || r.verdict == result.Inconclusive
 		p.emit(t.name, t, r, p.orderly(otherwise[t], o, problem).verdict)
 	}
@@ -153,6 +156,27 @@ func (p *Process) disorder(o Outcome) string {
 func pastExit(o Outcome) string {
 	return fmt.Sprintf("the process ended past Go's os.Exit (exit status %d), by syscall.Exit or C's exit, _exit or pthread_exit, "+
 		"say, so that memcheck could not tell what only Go's garbage holds; end it by os.Exit, or by returning from main", o.ExitCode)
+}
+
+// entry is a spec or node of a Ginkgo suite among those that have its name, in their order: the suite's processes have one
+// seed.
+type entry struct {
+	suite, kind, name string
+	round             int
+}
+
+// isNews says whether a spec or node has no verdict yet, or none that is as bad. A suite that runs on in another process
+// runs its nodes there, too, reports what is pending, and cannot choose among specs of one name.
+func (j *Judge) isNews(t *test, v result.Verdict) bool {
+	e := entry{kind: t.kind, name: t.name, round: t.round}
+	if t.parent != nil {
+		e.suite = t.parent.name
+	}
+	if before, ok := j.told[e]; ok && worse(ruling{verdict: before}, ruling{verdict: v}).verdict == before {
+		return false
+	}
+	j.told[e] = v
+	return true
 }
 
 // worse returns the worse of what came of a test in two processes; a may be empty.
