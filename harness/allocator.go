@@ -7,20 +7,37 @@ import (
 	"slices"
 
 	"github.com/cgogrind/cgogrind/harness/internal/allocator"
+	"github.com/cgogrind/cgogrind/harness/internal/build"
 	"github.com/cgogrind/cgogrind/harness/result"
 )
 
-// inspectPackages inspects the test binaries.
+// inspectPackages inspects the test binaries. A package whose memory memcheck does not see has failed, as one that does not
+// build; if there is no other, that is an error.
 func (r *run) inspectPackages(ctx context.Context) (result.ExitCode, error) {
-	for _, p := range r.built.Packages {
+	var firstCode result.ExitCode
+	var first error
+	left := false
+	for i := range r.built.Packages {
+		p := &r.built.Packages[i]
 		if p.Binary == "" {
 			continue
 		}
-		if code, err := r.inspect(ctx, allocator.Program{Path: p.Binary, Dir: p.Dir, Env: r.cfg.Env}, p.ImportPath); err != nil {
+		code, err := r.inspect(ctx, allocator.Program{Path: p.Binary, Dir: p.Dir, Env: r.cfg.Env}, p.ImportPath)
+		switch {
+		case err == nil:
+			left = true
+			continue
+		case ctx.Err() != nil:
 			return code, err
+		case first == nil:
+			firstCode, first = code, err
 		}
+		p.Binary, p.Failed = "", &build.Failure{Reason: err.Error(), Unchecked: true}
 	}
-	return 0, nil
+	if left {
+		return 0, nil
+	}
+	return firstCode, first
 }
 
 // inspect finds out where a program's memory comes from. Memory that memcheck does not see is an error, or a note where

@@ -28,8 +28,12 @@ func (r *run) runAll(ctx context.Context) {
 	for _, p := range r.built.Packages {
 		switch {
 		case p.Failed != nil:
+			verdict := result.Fail
+			if p.Failed.Unchecked {
+				verdict = result.Inconclusive
+			}
 			r.emit(result.Message{Test: &result.Test{
-				Package: p.ImportPath, Name: result.Setup, Verdict: result.Fail,
+				Package: p.ImportPath, Name: result.Setup, Verdict: verdict,
 				Reason: p.Failed.Reason, Output: cut(p.Failed.Output),
 			}})
 			continue

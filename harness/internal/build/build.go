@@ -75,6 +75,8 @@ type Package struct {
 type Failure struct {
 	Reason string // SetupFailed, or what is wrong with what was built
 	Output string // what the go command said, compilers' messages included
+	// Unchecked: it was built, and memcheck could not check it.
+	Unchecked bool
 }
 
 // The reasons that go test names, too.
