@@ -312,13 +312,13 @@ func (r *Reader) told(f result.Frame) string {
 // beginsFunction matches the first line of a function, in Go, C and in the comment before import "C".
 var beginsFunction = regexp.MustCompile(`^(//\s?)?[A-Za-z_][\w\s*.,\[\]]*\(`)
 
-// CallOf names the line of the code under test that an error's own stack comes from, and the function that it calls. It
-// is not known if that stack has no such line.
-func (r *Reader) CallOf(sections []valgrind.Section) (call string, known bool) {
+// CallOf names the line that an error's own stack would have the finding blamed on, and the function that it calls. It is
+// not known if that stack has no such line.
+func (r *Reader) CallOf(kind valgrind.Kind, sections []valgrind.Section) (call string, known bool) {
 	if len(sections) == 0 {
 		return "", false
 	}
-	at, ok := r.blame("", sections[:1])
+	at, ok := r.blame(kind, sections[:1])
 	if !ok {
 		return "", false
 	}

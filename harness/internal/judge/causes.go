@@ -39,7 +39,7 @@ func (c *clues) both(in clue) {
 func (p *Process) cluesOf(e *valgrind.Error, a account) clues {
 	var c clues
 	here := func(format string, args ...any) clue { return clue{p, fmt.Sprintf(format, args...)} }
-	call, known := p.judge.frames.CallOf(a.sections)
+	call, known := p.judge.frames.CallOf(e.Kind, a.sections)
 	inLine := clue{text: fmt.Sprintf("%s by %s", e.Kind, call)}
 	if uninit.MatchString(string(e.Kind)) {
 		inLine.text = "not written, used by " + call

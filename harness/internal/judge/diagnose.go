@@ -69,8 +69,12 @@ func (r *Report) begin(cfg Config) {
 // Message takes a mark: it may say where the program was loaded.
 func (r *Report) Message(m valgrind.ClientMessage) {
 	if m, _, err := parseMark(m.Text); err == nil {
-		if layout, ok := m.(markLayout); ok {
+		if layout, ok := m.(markLayout); ok { // of the instrumented runtime
 			r.process.layout = layout
+			if cfg := r.judge.cfg; cfg.Program {
+				cfg.Program = false
+				r.begin(cfg)
+			}
 		}
 	}
 }
@@ -104,7 +108,7 @@ func (r *Report) learn(e *valgrind.Error) {
 			}
 		}
 	}
-	if cfg.Program && cfg.Binary != "" {
+	if cfg.Binary != "" && cfg.ModulePath == "" {
 		if info, err := buildinfo.ReadFile(cfg.Binary); err == nil {
 			cfg.Program, cfg.ModulePath, cfg.ImportPath = false, info.Main.Path, strings.TrimSuffix(info.Path, ".test")
 		}
