@@ -35,26 +35,33 @@ func (r *Reader) Places(kind valgrind.Kind, sections []valgrind.Section) Places 
 	if i := r.callerOf(sections[at.section].Stack, at.frame); i >= 0 {
 		p.Caller = r.known(sections[at.section].Stack, i)
 	}
-	for i, s := range sections[at.section+1:] {
-		if i += at.section + 1; len(s.Stack) == 0 {
-			continue
+	for _, s := range sections[at.section+1:] {
+		if p.Other = r.Second(s.Stack, p); p.Other != nil {
+			break
 		}
-		other, ok := r.madeIn(s.Stack)
-		if !ok {
-			continue
-		}
-		f := r.known(s.Stack, other)
-		if isSameLine(f, p.Blame) || p.Caller != nil && isSameLine(f, p.Caller) {
-			continue
-		}
-		p.Other = f
-		break
 	}
 	return p
 }
 
+// Second returns the frame that answers for memory which was made, or given back, in a stack of a finding, where that is
+// neither its blame nor its caller: then the innermost one of the code under test, if that is another. It is nil if there is
+// none.
+func (r *Reader) Second(stack []valgrind.Frame, p Places) *result.Frame {
+	answers, ok := r.madeIn(stack)
+	if !ok {
+		return nil
+	}
+	innermost, _ := r.blame("", []valgrind.Section{{Stack: stack}})
+	for _, i := range []int{answers, innermost.frame} {
+		if f := r.known(stack, i); !isSameLine(f, p.Blame) && !isSameLine(f, p.Caller) {
+			return f
+		}
+	}
+	return nil
+}
+
 func isSameLine(a, b *result.Frame) bool {
-	return a.File == b.File && a.Line == b.Line && a.KnownName() == b.KnownName()
+	return b != nil && a.File == b.File && a.Line == b.Line && a.KnownName() == b.KnownName()
 }
 
 // known is a frame of a stack, with the name that people know it by.

@@ -2,9 +2,11 @@ package judge
 
 import (
 	"debug/buildinfo"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -24,9 +26,10 @@ type Diagnosis struct {
 // diagnose says what an error is that was put into Go's terms. With trim, stacks end at the code under test.
 func diagnose(fr *frames.Reader, e *valgrind.Error, a account, trim bool) Diagnosis {
 	d := Diagnosis{
-		Message: a.message, Hint: hint(e.Kind, a, !fr.Code.Program), Places: fr.Places(e.Kind, a.sections),
+		Message: a.message, Places: fr.Places(e.Kind, a.sections),
 		Fingerprint: result.Fingerprint(string(e.Kind), fr.Significant(e.Kind, a.sections)),
 	}
+	d.Hint = inPlace(hint(e.Kind, a, !fr.Code.Program), fr, d.Places, a)
 	shown := a.sections
 	if fr.Code.AllFrames {
 		shown = a.raw
@@ -39,6 +42,37 @@ func diagnose(fr *frames.Reader, e *valgrind.Error, a account, trim bool) Diagno
 	}
 	return d
 }
+
+// inPlace puts the places that a hint speaks of into it.
+func inPlace(hint string, fr *frames.Reader, p frames.Places, a account) string {
+	if !strings.Contains(hint, "{") {
+		return hint
+	}
+	line, freed, made, owner := "the call", "in the same line", "", ""
+	if p.Blame != nil && p.Blame.Line > 0 {
+		line = placeOf(p.Blame)
+	}
+	for _, s := range a.sections {
+		f := fr.Second(s.Stack, p)
+		switch {
+		case f == nil || f.Line == 0:
+		case strings.HasSuffix(s.Text.Text, "free'd"):
+			freed = "at " + placeOf(f)
+			if m := receiver.FindStringSubmatch(f.Function); m != nil {
+				owner = ", a " + m[1] + ","
+			}
+		case strings.HasSuffix(s.Text.Text, " made at"), strings.HasSuffix(s.Text.Text, " grown at"):
+			made = ", made at " + placeOf(f) + ","
+		}
+	}
+	return strings.NewReplacer("{line}", line, "{freed}", freed, "{made}", made, "{owner}", owner).Replace(hint)
+}
+
+// receiver matches the name of a method of a pointer, and its type.
+var receiver = regexp.MustCompile(`\.\((\*[^()]+)\)\.`)
+
+// placeOf is a file's name and a line in it.
+func placeOf(f *result.Frame) string { return fmt.Sprintf("%s:%d", path.Base(f.File), f.Line) }
 
 // Report diagnoses the errors of a report of memcheck that was kept, as those of a run are, without a verdict on anything.
 // What was under test it gathers from the report, and from the program and the sources where these are still there.

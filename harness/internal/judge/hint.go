@@ -15,7 +15,7 @@ type pattern struct {
 	memory []memory             // what it is about; none for any
 	when   func(a account) bool // what else the report must say; nil for nothing
 	page   string               // of cgogrind explain
-	hint   string               // what usually causes it, and what to do; see lent.fill
+	hint   string               // what usually causes it, and what to do; see lent.fill and inPlace
 	plain  string               // the same for a program without Go, if hint is about Go
 }
 
@@ -86,9 +86,9 @@ var patterns = []pattern{
 		hint: "The end of a thread has freed it: what is handed to a thread's key with a destructor " +
 			"(pthread_key_create) is that thread's to free."},
 	{kind: badFree, memory: []memory{cFreed}, page: "double-free",
-		hint: "It was freed before, at the second stack: it needs one owner. Set a pointer to nil when it is freed, and " +
+		hint: "It was freed before, {freed}: it needs one owner. Set a pointer to nil when it is freed, and " +
 			"make Close do nothing the second time.",
-		plain: "It was freed before, at the second stack: it needs one owner."},
+		plain: "It was freed before, {freed}: it needs one owner."},
 	{kind: badFree, memory: []memory{cInside, cOutside}, page: "inside-block",
 		hint: "free takes the pointer that malloc returned, not one to somewhere else in the block: is it a part of a " +
 			"struct, or does a library keep a header before it?"},
@@ -108,7 +108,7 @@ var patterns = []pattern{
 		hint: "The garbage collector saw nothing that pointed to this memory: a uintptr, or a pointer that is in C memory only, " +
 			"does not keep it. Keep a pointer in Go, or a runtime.Pinner, until the last use."},
 	{memory: []memory{goCollected}, page: "kept-pointer",
-		hint: "C still used this memory when nothing in Go did any more. Keep it reachable for as long as C holds the " +
+		hint: "C still used this memory{made} when nothing in Go did any more. Keep it reachable for as long as C holds the " +
 			"pointer (a runtime.Pinner, or runtime.KeepAlive after the last call), or copy it into C memory (C.CBytes, " +
 			"C.malloc)."},
 	{memory: []memory{goFreed}, page: "go-memory-freed",
@@ -136,7 +136,7 @@ var patterns = []pattern{
 	{kind: access, memory: []memory{cFreed}, when: freedBy(`^runtime\.(runFinalizers|runCleanups|runfinq|runfinq1|` +
 		`\(\*cleanupQueue\).*|unique_runtime.*)$`), page: "keepalive",
 		hint: "A finalizer or a cleanup freed the memory while it was in use: the garbage collector saw that nothing used " +
-			"its Go owner any more. Call runtime.KeepAlive with the owner after the last use."},
+			"its Go owner{owner} any more. Call runtime.KeepAlive with the owner after the last use."},
 	{kind: access, memory: []memory{cFreed}, when: freedBy(threadEnd), page: "thread-local",
 		hint: "The memory went with its thread. A goroutine may run on another thread after each call, unless it has " +
 			"called runtime.LockOSThread: copy a thread's own text before the goroutine does anything else.",
@@ -205,10 +205,10 @@ var patterns = []pattern{
 
 	// Leaks.
 	{kind: leak, when: stackHas(`\._Cfunc_(CString|CBytes)$`), page: "cstring",
-		hint: "C.CString and C.CBytes make a copy in C memory, which Go does not free: defer C.free on the next line, " +
+		hint: "C.CString and C.CBytes make a copy in C memory, which Go does not free: defer C.free after {line}, " +
 			"unless C takes it over."},
 	{kind: leak, when: stackHas(`\._Cfunc__CMalloc$`), page: "cstring",
-		hint: "The garbage collector does not free what C.malloc returns: defer C.free on the next line, or free it " +
+		hint: "The garbage collector does not free what C.malloc returns: defer C.free after {line}, or free it " +
 			"where its owner is closed."},
 	{kind: only("Leak_PossiblyLost"), page: "Leak_PossiblyLost",
 		hint: "Only pointers into its middle are left, which may be chance: does something hold it that way on purpose, or was it " +

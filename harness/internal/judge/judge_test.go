@@ -388,7 +388,7 @@ func TestFinding(t *testing.T) {
 		Kind: "InvalidFree", Package: "example.com/m/p", Test: "TestA", Tests: []string{"TestA"}, Disposition: result.New,
 		Message: "Invalid free() / delete / delete[] / realloc()", Blame: &blame, Caller: &frees[2],
 		Other: &frees[3], Attribution: result.ByIdentity, Count: 1,
-		Hint: "It was freed before, at the second stack: it needs one owner. Set a pointer to nil when it is freed, and " +
+		Hint: "It was freed before, in the same line: it needs one owner. Set a pointer to nil when it is freed, and " +
 			"make Close do nothing the second time. (more: cgogrind explain double-free)",
 		Repro: "cgogrind test -run '^TestA$' example.com/m/p",
 		Stacks: []result.Stack{

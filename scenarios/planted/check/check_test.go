@@ -340,9 +340,14 @@ func checkSaved(t *testing.T, dir string, byName map[string]*result.Finding) {
 			}
 			f.Stacks[i] = s
 		}
-		blame := *f.Blame
-		blame.File, blame.Object = strings.TrimPrefix(blame.File, dir+"/"), path.Base(blame.Object)
-		f.Blame = &blame
+		for _, p := range []*(*result.Frame){&f.Blame, &f.Caller, &f.Other} {
+			if *p == nil {
+				continue
+			}
+			frame := **p
+			frame.File, frame.Object = strings.TrimPrefix(frame.File, dir+"/"), path.Base(frame.Object)
+			*p = &frame
+		}
 		if err := enc.Encode(report{b, &f}); err != nil {
 			t.Fatal(err)
 		}
