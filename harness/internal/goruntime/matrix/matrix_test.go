@@ -57,7 +57,7 @@ var bugs = []bug{
 	{"kept", "AsyncWrite", "InvalidWrite", "complete"},
 
 	{"leaks", "CString", "Leak_DefinitelyLost", "example.org/matrix/leaks.CString"},
-	{"leaks", "LeakInC", "Leak_DefinitelyLost", "leak"},
+	{"leaks", "LeakInC", "Leak_DefinitelyLost", "example.org/matrix/leaks.LeakInC"},
 	{"leaks", "Dropped", "Leak_DefinitelyLost", "example.org/matrix/leaks.newOwner"},
 	{"leaks", "DroppedChain", "Leak_DefinitelyLost", "example.org/matrix/leaks.newChain"},
 

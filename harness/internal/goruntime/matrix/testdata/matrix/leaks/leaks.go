@@ -5,7 +5,7 @@ package leaks
 #include <stdlib.h>
 
 static __attribute__((noipa)) void leak(void) {
-	volatile char *p = malloc(100); // BUG LeakInC
+	volatile char *p = malloc(100);
 	p[0] = 'x';
 }
 
@@ -31,7 +31,7 @@ func CStringFreed() {
 	C.free(unsafe.Pointer(C.CString("freed")))
 }
 
-func LeakInC()   { C.leak() }
+func LeakInC()   { C.leak() } // BUG LeakInC
 func NoLeakInC() { C.no_leak() }
 
 // Owner is a Go object that holds C memory.
