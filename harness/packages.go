@@ -313,7 +313,7 @@ func (p *packageRun) confirm(ctx context.Context, u judge.Selection) {
 		}
 		p.judging.Lock()
 		defer p.judging.Unlock()
-		p.judge.Lost(u.Names, "it passed in a process that did not end in order, and "+reason+
+		p.judge.Lost(u.Owed(), "it passed in a process that did not end in order, and "+reason+
 			" before it could run once more")
 		return
 	}
@@ -325,12 +325,12 @@ func (p *packageRun) confirm(ctx context.Context, u judge.Selection) {
 	p.judging.Lock()
 	defer p.judging.Unlock()
 	if err != nil {
-		p.judge.Lost(u.Names, "it passed in a process that did not end in order, and could not run once more: "+err.Error())
+		p.judge.Lost(u.Owed(), "it passed in a process that did not end in order, and could not run once more: "+err.Error())
 		return
 	}
 	remaining := proc.Finish(o)
 	if !proc.Began() { // no specs, either
-		remaining = slices.Compact(slices.Sorted(slices.Values(slices.Concat(remaining, u.Names))))
+		remaining = slices.Compact(slices.Sorted(slices.Values(slices.Concat(remaining, u.Owed()))))
 	}
 	if len(remaining) > 0 {
 		p.judge.Lost(remaining, "it passed in a process that did not end in order, and the process that was to run it once "+

@@ -340,6 +340,9 @@ func (s *Selection) Add(o Selection) {
 	s.Specs = append(s.Specs, o.Specs...)
 }
 
+// Owed are all that still need a verdict: a suite's waits for those of its specs.
+func (s Selection) Owed() []string { return unique(slices.Concat(s.Names, s.Tests)) }
+
 // unique leaves out what is there already.
 func unique(names []string) []string {
 	known := make(map[string]bool)
