@@ -28,8 +28,11 @@ func (c Command) String() string {
 		name, value, _ := strings.Cut(kv, "=")
 		words = append(words, name+"="+quote(value))
 	}
-	for _, a := range c.Args {
-		words = append(words, quote(a))
+	for i, a := range c.Args {
+		if a = quote(a); i == 0 && assignment.MatchString(a) { // the name of a program, and no variable
+			a = "'" + a + "'"
+		}
+		words = append(words, a)
 	}
 	return strings.Join(words, " ")
 }
