@@ -21,6 +21,7 @@ require (
 	golang.org/x/mod v0.36.0
 	golang.org/x/sys v0.46.0
 	golang.org/x/term v0.44.0
+	golang.org/x/tools v0.45.0
 	gonum.org/v1/plot v0.17.0
 )
 
@@ -45,5 +46,4 @@ require (
 	golang.org/x/net v0.56.0 // indirect
 	golang.org/x/sync v0.21.0 // indirect
 	golang.org/x/text v0.38.0 // indirect
-	golang.org/x/tools v0.45.0 // indirect
 )
