@@ -177,7 +177,7 @@ func follow(ctx context.Context, running *memcheck.Process, beside func(ended <-
 
 // outcome is how a process ended, for the judge; err says what could not be found out.
 func (r *run) outcome(res *memcheck.Result, err error) judge.Outcome {
-	o := judge.Outcome{ExitCode: res.ExitCode, Said: res.LastMessage()}
+	o := judge.Outcome{ExitCode: res.ExitCode, Said: res.LastMessage(), Changed: res.Changed}
 	if err != nil {
 		o.Incomplete = r.explain(err)
 	}

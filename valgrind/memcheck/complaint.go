@@ -80,9 +80,11 @@ func (r *Result) LastMessage() string {
 // complaints collects the complaints from a stream of any bytes, in pieces of any size.
 type complaints struct {
 	found []Complaint
-	line  []byte
-	open  bool   // the last one goes on in the next line
-	image string // the file that valgrind named last, in quotes
+	// changed are the options that valgrind says were changed while the program ran; harmless ones are left out.
+	changed []string
+	line    []byte
+	open    bool   // the last one goes on in the next line
+	image   string // the file that valgrind named last, in quotes
 }
 
 // Valgrind gives up where it loses its way in debug information, and names the file before. Other debug information it skips.
@@ -90,6 +92,13 @@ var (
 	imagePattern   = regexp.MustCompile(`^Valgrind: +("/.*")$`)
 	lostPattern    = regexp.MustCompile(`^Valgrind: debuginfo reader: Possibly corrupted debuginfo file`)
 	skippedPattern = regexp.MustCompile(`(?m)^(### unhandled dwarf2 abbrev form code|get_Form_\w+: unhandled) `)
+)
+
+// What valgrind says of VALGRIND_CLO_CHANGE. coregrind/m_options.c.
+var (
+	changedPattern = regexp.MustCompile(`^Handling new value .* for option (-\S+)`)
+	harmlessOption = regexp.MustCompile(`^(-v|-d|--verbose|--(stats|time-stamp|sym-offsets|progress-interval|show-error-list)(=.*)?|` +
+		`--(vgdb|trace-(syscalls|sched|signals|symtab|cfi|redir|flags|notbelow|notabove)|debug-dump|profile-flags|vex-iropt-verbosity)\b.*)$`)
 )
 
 const lostIn = "it cannot read the debug information of %s, whose compiler is newer than this valgrind most often: compile it with -gdwarf-4"
@@ -136,6 +145,12 @@ func (c *complaints) endLine() {
 		last := &c.found[len(c.found)-1]
 		last.Text = strings.TrimSpace(last.Text + " " + line)
 		c.open = false
+		return
+	}
+	if m := changedPattern.FindStringSubmatch(line); m != nil && pid != 0 {
+		if !harmlessOption.MatchString(m[1]) && len(c.changed) < maxComplaints {
+			c.changed = append(c.changed, m[1])
+		}
 		return
 	}
 	if len(c.found) == maxComplaints {

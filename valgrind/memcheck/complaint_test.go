@@ -85,3 +85,36 @@ func TestSkippedDebugInfo(t *testing.T) {
 		}
 	}
 }
+
+func TestChangedOptions(t *testing.T) {
+	for option, harmful := range map[string]bool{
+		"--leak-check=no": true, "--ignore-ranges": true, "--show-mismatched-frees": true, "--trace-children": true,
+		"--stats": false, "--vgdb-error": false, "--trace-sched": false, "-v": false, "--verbose": false,
+	} {
+		var got complaints
+		got.write([]byte("==77== Handling new value x for option " + option + "\n"))
+		if len(got.found) != 0 || (len(got.changed) == 1) != harmful {
+			t.Errorf("%s: complaints %v, changed %q", option, got.found, got.changed)
+		}
+	}
+	var got complaints
+	got.write([]byte("Handling new value x for option --leak-check=no\n"))
+	if got.changed != nil {
+		t.Errorf("without valgrind's prefix: %q", got.changed)
+	}
+}
+
+// TestChangedFromInside: who changes valgrind's options while the program runs is told of in the log.
+func TestChangedFromInside(t *testing.T) {
+	exe := program(t, `#include <valgrind/valgrind.h>
+#include <unistd.h>
+int main() {
+	VALGRIND_CLO_CHANGE("--show-mismatched-frees=no");
+	VALGRIND_CLO_CHANGE("--stats=no");
+	write(2, "==1== Handling new value x for option --forged\\n", 49);
+	return 0;
+}`)
+	if r := run(t, command(t, exe)); !slices.Equal(r.Changed, []string{"--show-mismatched-frees"}) {
+		t.Errorf("changed %q, log %q", r.Changed, r.Log)
+	}
+}

@@ -95,6 +95,10 @@ type Result struct {
 	// error is the program's alone, once valgrind runs.
 	Log []byte
 
+	// Changed are the options that the program changed from inside (VALGRIND_CLO_CHANGE), as valgrind names them and in order, but
+	// for those that say what valgrind tells of itself and how it can be spoken to. Errors may be missing for the others.
+	Changed []string
+
 	// Orphans are the processes that the program left behind in its process group. They were ended.
 	Orphans []Orphan
 
@@ -272,6 +276,9 @@ func (r *Result) readLogs() error {
 			_, err = io.Copy(io.MultiWriter(&said, &found), f)
 			found.endLine()
 			f.Close()
+			if report.PID == r.PID {
+				r.Changed = found.changed
+			}
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("reading valgrind's messages: %w", err))

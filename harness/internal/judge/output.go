@@ -23,7 +23,6 @@ type Output struct {
 	dumping *goroutines     // of goroutines of which none is said to have failed
 	failed  map[string]bool // tests with a "--- FAIL" line
 	passed  map[string]bool // tests with a "--- PASS" line in testing's frame
-	changed []string        // options that valgrind says were changed from inside
 }
 
 const (
@@ -31,19 +30,13 @@ const (
 	maxTailLines = 100
 	maxTailBytes = 16 << 10
 	maxLine      = 64 << 10
-	maxDump      = 40 // lines of a goroutine dump, that begins with the goroutine that matters
-	maxChanged   = 100
+	maxDump      = 40  // lines of a goroutine dump, that begins with the goroutine that matters
 	maxStack     = 400 // lines of a goroutine dump in which to look for a stack
 )
 
 var (
 	updateLine = regexp.MustCompile(`^=== (RUN|PAUSE|CONT|NAME|ATTR)\s+(\S*)`)
 	resultLine = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP|BENCH): (\S+) \(`)
-	// What valgrind prints for VALGRIND_CLO_CHANGE, since 3.17.
-	changedLine = regexp.MustCompile(`^==\d+== Handling new value .* for option (-\S+)`)
-	// Options that say what valgrind tells of itself, and how it can be spoken to.
-	harmlessOption = regexp.MustCompile(`^(-v|-d|--verbose|--(stats|time-stamp|sym-offsets|progress-interval|show-error-list)(=.*)?|` +
-		`--(vgdb|trace-(syscalls|sched|signals|symtab|cfi|redir|flags|notbelow|notabove)|debug-dump|profile-flags|vex-iropt-verbosity)\b.*)$`)
 	// What the runtime prints as it goes down. Ginkgo's coloured dots may stand before it on the line.
 	panicLine = regexp.MustCompile(`^(?:[•SPF]|\x1b\[[0-9;]*m)*?` +
 		`(panic: .*|fatal error: .*|SIG[A-Z]+: [a-z].*|unexpected fault address .*)$`)
@@ -174,9 +167,6 @@ func (o *Output) line(s string) {
 		}
 		o.show(s)
 		return
-	}
-	if m := changedLine.FindStringSubmatch(s); m != nil && !harmlessOption.MatchString(m[1]) && len(o.changed) < maxChanged {
-		o.changed = append(o.changed, m[1])
 	}
 	if m := panicLine.FindStringSubmatch(s); m != nil && o.panics == "" {
 		o.panics = m[1]

@@ -24,6 +24,8 @@ type Outcome struct {
 	Complaint string
 	// Said is what else valgrind said last that may be why; empty for nothing.
 	Said string
+	// Changed are options of memcheck that the program changed from inside, those excepted that hide nothing.
+	Changed []string
 	// Incomplete says what could not be found out about the process. Empty if nothing is lacking.
 	Incomplete string
 	Elapsed    time.Duration
@@ -247,8 +249,8 @@ func (p *Process) problem(o Outcome) string {
 			"is there a goroutine that never yields?"
 	case reason == "" && o.Incomplete != "":
 		return "not all about the process is known: " + o.Incomplete
-	case reason == "" && len(p.output.changed) > 0:
-		return "memcheck's options were changed from inside (VALGRIND_CLO_CHANGE), so that errors may be missing: " + few(p.output.changed)
+	case reason == "" && len(o.Changed) > 0:
+		return "memcheck's options were changed from inside (VALGRIND_CLO_CHANGE), so that errors may be missing: " + few(o.Changed)
 	case reason == "" && p.leaksUnseen():
 		return "memcheck did not report a leak that the runtime made on purpose at the end of the process, so leaks may be missing: " +
 			"were its options changed from inside (VALGRIND_CLO_CHANGE)?"
