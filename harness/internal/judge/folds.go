@@ -214,6 +214,9 @@ func (p *Process) guessFolds() {
 			if len(u.may) != 1 || len(u.tests) != 1 {
 				return false
 			}
+			if r := u.may[0].record; r != nil && !p.isNew(r) && !p.isExcused(t, u.fold, r) {
+				return false // a guess must not make a finding known
+			}
 			p.repeated(u.fold, u.may[0].record)
 			return true
 		})
@@ -261,10 +264,15 @@ func (p *Process) isExpected(r *record) bool {
 func (t *test) isOpen(p *Process) func(unresolved) bool {
 	return func(u unresolved) bool {
 		return slices.ContainsFunc(u.may, func(r *repeat) bool {
-			return r.record != nil && !slices.Contains(r.record.tests, t) && len(p.matching(r.record, t)) == 0 &&
-				p.isNew(r.record)
+			return r.record != nil && !slices.Contains(r.record.tests, t) && !p.isExcused(t, u.fold, r.record)
 		})
 	}
+}
+
+// isExcused says whether a test need not answer for a fold that repeats a record: it expects the record's finding, or that is
+// known and the fold is it for certain. Under a known finding's innermost frames there may be a new caller.
+func (p *Process) isExcused(t *test, f fold, r *record) bool {
+	return p.allKnown || len(p.matching(r, t)) > 0 || !p.isNew(r) && p.isSamePlace(f, r)
 }
 
 // focus is the regular expression for -ginkgo.focus that matches a spec and no other, "" for what is no spec. Ginkgo

@@ -130,6 +130,37 @@ func TestAloneNamesTheFinding(t *testing.T) {
 	}
 }
 
+// A finding is known, and memcheck counts an error that agrees with it in the frames that it compares: that may be another
+// caller's, so the test runs alone, and does not pass if that cannot be.
+func TestRepeatOfAKnownFinding(t *testing.T) {
+	known := func() *session {
+		s := newSession(t)
+		var fingerprint string // of the first one
+		s.judge.cfg.Dispose = func(f result.Finding) result.Disposition {
+			if fingerprint == "" {
+				fingerprint = f.Fingerprint
+			}
+			if f.Fingerprint == fingerprint {
+				return result.Known
+			}
+			return result.New
+		}
+		return s
+	}
+	j := known().finish(folded(), func(*Alone) *report {
+		return single("TestB", func(r *report) { r.error("InvalidRead", deep(1, goElse, testB)) })
+	})
+	j.check(t, result.ExitFindings, verdicts{"TestA": result.Pass, "TestB": result.Fail, "TestC": result.Pass})
+	j.reason(t, "TestB", "memcheck found InvalidRead in p.Else")
+	j = known().finish(folded(), func(*Alone) *report {
+		return single("TestB", func(r *report) { r.error("InvalidRead", deep(1, goFree, testB)) })
+	})
+	j.check(t, result.ExitPass, verdicts{"TestA": result.Pass, "TestB": result.Pass, "TestC": result.Pass})
+	j = known().finish(folded(), none)
+	j.check(t, result.ExitInconclusive, verdicts{"TestA": result.Pass, "TestB": result.Inconclusive, "TestC": result.Pass})
+	j.reason(t, "TestB", "memcheck counted 1 more error of a kind", "run this test alone to see")
+}
+
 func TestAloneDoesNotTell(t *testing.T) {
 	t.Run("it did not run", func(t *testing.T) {
 		j := newSession(t).finish(folded(), none)

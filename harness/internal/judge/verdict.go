@@ -463,14 +463,15 @@ func failure(t *test) string {
 func (p *Process) unresolvedRuling(t *test, u unresolved) ruling {
 	var may []string
 	noise := len(u.may) == 0
-	excused := len(u.may) > 0
+	excused, news := len(u.may) > 0, false
 	for _, r := range u.may {
 		if r.record == nil {
 			noise = true
 			continue
 		}
 		may = append(may, string(r.record.kind)+" in "+blamed(r.record.places.Blame))
-		excused = excused && (p.allKnown || len(p.matching(r.record, t)) > 0 || !p.isNew(r.record))
+		excused = excused && p.isExcused(t, u.fold, r.record)
+		news = news || p.isNew(r.record)
 	}
 	if len(u.may) > 0 && (excused || len(may) == 0) {
 		return ruling{verdict: result.Pass}
@@ -481,7 +482,7 @@ func (p *Process) unresolvedRuling(t *test, u unresolved) ruling {
 		reason += " (" + strings.Join(may, ", or ") + ")"
 	}
 	reason += ": " + t.aloneResult()
-	if noise || len(u.tests) > 1 {
+	if noise || !news || len(u.tests) > 1 {
 		return ruling{result.Inconclusive, reason}
 	}
 	return ruling{result.Fail, reason}
