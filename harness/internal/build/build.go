@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cgogrind/cgogrind/harness/internal/child"
 	"github.com/cgogrind/cgogrind/harness/internal/goruntime"
 	"github.com/cgogrind/cgogrind/harness/internal/shell"
 	"github.com/cgogrind/cgogrind/harness/result"
@@ -195,7 +196,7 @@ type builder struct {
 
 // goEnv is what go env says.
 type goEnv struct {
-	GOROOT, GOVERSION, GOOS, GOARCH, GOMODCACHE, GOFLAGS, GOEXPERIMENT, CC string
+	GOROOT, GOVERSION, GOOS, GOARCH, GOMODCACHE, GOFLAGS, GOEXPERIMENT, CC, CXX string
 
 	CgoEnabled  string `json:"CGO_ENABLED"`
 	CgoCFlags   string `json:"CGO_CFLAGS"`
@@ -268,14 +269,28 @@ func newBuilder(ctx context.Context, cfg Config) (*builder, error) {
 	// valgrind 3.19 does not read Go's DWARF 5 well ("unhandled 27 (DW_FORM_addrx)"); every version reads DWARF 4.
 	experiments = append(experiments, "nodwarf5")
 	b.env = append(slices.Clone(b.env), "GOEXPERIMENT="+strings.Join(experiments, ","),
-		"CGO_CFLAGS="+b.goEnv.CgoCFlags+" "+cFlags, "CGO_CXXFLAGS="+b.goEnv.CgoCXXFlags+" "+cFlags)
+		"CGO_CFLAGS="+b.goEnv.CgoCFlags+" "+cFlags(ctx, b.goEnv.CC),
+		"CGO_CXXFLAGS="+b.goEnv.CgoCXXFlags+" "+cFlags(ctx, b.goEnv.CXX))
 	return b, nil
 }
 
-// cFlags are added to the flags of the C compiler. A call in tail position would take its function off the stack, and the
+// cFlags are added to the flags of a C compiler. A call in tail position would take its function off the stack, and the
 // function that calls free as its last act could not be blamed. And valgrind before 3.20 does not read the DWARF 5 of clang
-// ("unhandled dwarf2 abbrev form code 0x25"): it may give up. Which valgrind will run the binary is not known here.
-const cFlags = "-fno-optimize-sibling-calls -gdwarf-4"
+// ("unhandled dwarf2 abbrev form code 0x25"): it may give up. Which valgrind will run the binary is not known here. That of gcc it
+// does read, and needs: gcc's DWARF 4 loses a function that is inlined where a file's code begins, as its list of ranges begins
+// like the end of one.
+func cFlags(ctx context.Context, compiler string) string {
+	flags := "-fno-optimize-sibling-calls"
+	words, err := shell.Fields(compiler)
+	if err != nil || len(words) == 0 {
+		return flags
+	}
+	// A compiler that does not answer fails the build, which says so.
+	if out, _ := child.Output(ctx, exec.Command(words[0], append(words[1:], "--version")...)); bytes.Contains(out, []byte("clang")) {
+		flags += " -gdwarf-4"
+	}
+	return flags
+}
 
 // ErrNoCompiler says that the go command switched cgo off for want of a C compiler.
 var ErrNoCompiler = errors.New("there is no C compiler")

@@ -134,7 +134,8 @@ func TestInterrupted(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]result.Verdict{
-		"TestPass": result.Pass, "TestHang": result.Inconclusive, "TestNever": result.Inconclusive,
+		// What passed leaves no orderly end in which memcheck could look for its leaks.
+		"TestPass": result.Inconclusive, "TestHang": result.Inconclusive, "TestNever": result.Inconclusive,
 	} {
 		if verdicts[name] != want {
 			t.Errorf("%s: %q, want %q", name, verdicts[name], want)
