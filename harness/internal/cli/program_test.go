@@ -94,7 +94,7 @@ func send(t *testing.T, cmd *exec.Cmd, s syscall.Signal) {
 func TestServer(t *testing.T) {
 	cmd, stdout, stderr, temp := server(t)
 	send(t, cmd, syscall.SIGUSR1)
-	await(t, stderr, "33 bytes in 1 blocks are definitely lost, in main.main (main.go:19)")
+	await(t, stderr, "33 bytes in 1 blocks are definitely lost, in early (main.go:5) < main.main (main.go:19)")
 	await(t, stderr, "leak check: 1 new leak: 33 bytes in 1 block")
 	send(t, cmd, syscall.SIGUSR1)
 	await(t, stderr, "leak check: nothing new")
