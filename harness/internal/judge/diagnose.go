@@ -119,7 +119,7 @@ func (r *Report) Diagnose(e *valgrind.Error) (d Diagnosis, ok bool) {
 		r.learn(e)
 	}
 	e = r.process.named(e)
-	if isNoise(r.judge.frames, e) {
+	if r.process.isNoise(e) {
 		return Diagnosis{}, false
 	}
 	return diagnose(r.judge.frames, e, tell(e), r.judge.cfg.Program), true

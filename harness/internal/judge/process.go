@@ -311,7 +311,7 @@ func (p *Process) error(e *valgrind.Error) {
 		p.probes.lost = p.probes.lost || frames.IsLostProbe(e)
 		return
 	}
-	if isNoise(p.judge.frames, e) {
+	if p.isNoise(e) {
 		p.reported(e, nil)
 		return
 	}

@@ -57,7 +57,7 @@ func (p *Program) Leaks(text string) string {
 	var sum growth
 	for _, e := range parseLeaks(text, p.process.judge.cfg.Binary) {
 		e = p.process.named(e)
-		if frames.IsProbe(e) || isNoise(p.process.judge.frames, e) {
+		if frames.IsProbe(e) || p.process.isNoise(e) {
 			continue
 		}
 		r := p.process.newRecord(e)

@@ -27,6 +27,8 @@ type Frame struct {
 type Table struct {
 	data        *dwarf.Data
 	relocatable bool
+	path        string
+	machine     elf.Machine
 	addresses   map[string]uint64 // of functions, by symbol
 	ranges      []unitRange       // sorted
 	names       map[dwarf.Offset]string
@@ -77,7 +79,7 @@ func (t *Table) read(path string) error {
 		return err
 	}
 	defer f.Close()
-	t.relocatable = f.Type == elf.ET_DYN
+	t.relocatable, t.path, t.machine = f.Type == elf.ET_DYN, path, f.Machine
 	symbols, err := f.Symbols()
 	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
 		return err
@@ -147,6 +149,37 @@ func (t *Table) Bias(symbol string, address uint64) (bias uint64, ok bool) {
 		return 0, false
 	}
 	return address - link, true
+}
+
+// IsNilCheck says whether the instruction at an address of the program's file is Go's check for nil: TESTB AX, (R), which reads a
+// byte and does nothing with it. It knows x86-64 only.
+func (t *Table) IsNilCheck(pc uint64) bool {
+	if t.machine != elf.EM_X86_64 {
+		return false
+	}
+	f, err := elf.Open(t.path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for _, s := range f.Sections {
+		if s.Flags&elf.SHF_EXECINSTR == 0 || pc < s.Addr || pc-s.Addr >= s.FileSize {
+			continue
+		}
+		code := make([]byte, 3)
+		n, _ := s.ReadAt(code, int64(pc-s.Addr)) // less at the section's end
+		return isNilCheck(code[:n])
+	}
+	return false
+}
+
+// isNilCheck reads an instruction: an optional REX prefix that extends the address only, the opcode of TEST r/m8, r8, and a ModR/M
+// byte that names AL and memory.
+func isNilCheck(code []byte) bool {
+	if len(code) > 0 && (code[0] == 0x40 || code[0] == 0x41) {
+		code = code[1:]
+	}
+	return len(code) >= 2 && code[0] == 0x84 && code[1]>>6 != 3 && code[1]>>3&7 == 0
 }
 
 // Frames returns the functions that run at an address of the program's file, the innermost inlined one first. It
